@@ -1,0 +1,1 @@
+"""Configuration files, shipped with the wheel: <env>.yml and sources/<name>.yml."""

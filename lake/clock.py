@@ -1,0 +1,31 @@
+"""The two clocks: what had been received by a night's cutoff, and which version of a row was known then."""
+
+import datetime as dt
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+UTC = dt.UTC
+
+
+def cutoff(date: dt.date) -> dt.datetime:
+    """The instant from which input no longer counts for night `date`: the next day, 00:00 UTC."""
+    return dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), UTC)
+
+
+def known_at(at: dt.datetime) -> Column:
+    """True for the version of a bitemporal row that was known at `at`, exclusive."""
+    return (F.col("known_from") < F.lit(at)) & (F.col("known_to").isNull() | (F.col("known_to") >= F.lit(at)))
+
+
+def as_known(df: DataFrame, at: dt.datetime) -> DataFrame:
+    """Rows of a bitemporal table as they were known at `at`, without what was learned later.
+
+    Restatements after `at` have set known_to; that is masked, so a rerun of an old night sees what it saw.
+    """
+    return df.where(known_at(at)).withColumn("known_to", F.lit(None).cast("timestamp"))
+
+
+def last_second(date: dt.date) -> dt.datetime:
+    """The last second of a UTC day: the received_ts of a load with --date and no better source."""
+    return cutoff(date) - dt.timedelta(seconds=1)

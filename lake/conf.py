@@ -1,0 +1,115 @@
+"""Configuration: conf/<env>.yml, checked, with TELEMATICS_* variables on top (TELEMATICS_LAKE=..., nested by __)."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+import conf
+from lake.errors import ConfigError
+from lake.sources import describe
+
+CONF_FOLDER = Path(conf.__file__).parent
+
+
+class Section(BaseModel):
+    """Refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Landing(Section):
+    """Where sources' files arrive: `root` joined with a glob per source."""
+
+    root: Annotated[str, Field(description="folder or s3:// prefix under which files land")]
+    sources: Annotated[dict[str, str], Field(description="source name -> glob below root")]
+
+
+class Training(Section):
+    """Training's limits and shape."""
+
+    horizon_days: Annotated[int, Field(gt=0, description="claims are counted in [t0, t0 + horizon)")] = 180
+    as_of_dates: Annotated[int, Field(gt=0, description="how many t0, a horizon apart, back from the valuation date")] = 3
+    maturity_days: Annotated[int, Field(ge=0, description="the last horizon ends this long before the valuation date")] = 60
+    min_claims: Annotated[int, Field(gt=0, description="refuse to train below")] = 500
+    test_share: Annotated[float, Field(gt=0, lt=1, description="share of policies never trained on")] = 0.3
+    seed: int = 20260101
+    severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
+
+
+class Conf(BaseSettings):
+    """Everything that differs between a laptop, staging and production."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="TELEMATICS_", env_nested_delimiter="__")
+
+    lake: Annotated[str, Field(description="lake root: a folder or s3://bucket/prefix")]
+    landing: Landing
+    sources_folder: Annotated[str | None, Field(description="folder of source files; null: the ones shipped")] = None
+    mlflow_tracking_uri: Annotated[str | None, Field(description="null: SQLite below the lake")] = None
+    reports: Annotated[str | None, Field(description="folder of reports and data docs; null: below the lake")] = None
+    logs: Annotated[str | None, Field(description="folder of JSON-lines logs; null: below the lake")] = None
+    jars: Annotated[str, Field(description="folder of the pinned jars")] = "~/.cache/insurityai-telematics/jars"
+    spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
+    training: Training = Training()
+    ui_port: Annotated[int, Field(description="loopback port of `telematics ui`")] = 8765
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file."""
+        return env_settings, init_settings
+
+    def below_lake(self, given: str | None, name: str) -> Path:
+        """A local folder that belongs to the lake, unless the configuration names another."""
+        if given is None and self.lake.startswith("s3://"):
+            raise ConfigError(f"lake {self.lake} is on S3: set `{name.lstrip('_')}` to a local folder in the configuration")
+        return Path(given if given is not None else f"{self.lake}/{name}")
+
+    @property
+    def reports_path(self) -> Path:
+        """Folder of drift reports, pages and data docs."""
+        return self.below_lake(self.reports, "_reports")
+
+    @property
+    def logs_path(self) -> Path:
+        """Folder of JSON-lines logs."""
+        return self.below_lake(self.logs, "_logs")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's store."""
+        if self.mlflow_tracking_uri is not None:
+            return self.mlflow_tracking_uri
+        return f"sqlite:///{self.below_lake(None, '_mlflow').resolve()}/mlflow.db"
+
+    @property
+    def sources_path(self) -> Path:
+        """Folder of source files."""
+        return Path(self.sources_folder) if self.sources_folder else CONF_FOLDER / "sources"
+
+
+def load_conf(name: str = "local", **overrides: Any) -> Conf:
+    """Read a configuration by name (local, staging ...) or by path; overrides that are None are left out.
+
+    Raises ConfigError naming the file, the key and what is wrong.
+    """
+    path = Path(name) if name.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{name}.yml"
+    if not path.is_file():
+        known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
+        raise ConfigError(f"no configuration '{name}': give a path, or one of {', '.join(known)}")
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+        conf_ = Conf(**values)
+        given = {k: v for k, v in overrides.items() if v is not None}
+        return conf_.model_copy(update=given)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
+    except (ValidationError, TypeError) as e:
+        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e

@@ -1,0 +1,145 @@
+"""Reads and idempotent writes of the lake's Delta tables. Nothing else in the project writes a table."""
+
+import datetime as dt
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lake.clock import as_known
+from lake.errors import LakeError
+from lake.tables import FRAME, TABLES, Table
+
+
+class Lake:
+    """All tables below one root, a local folder or s3://bucket/prefix."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        self.root = root.rstrip("/")
+
+    def path(self, name: str) -> str:
+        """Where a table lives; `name` is a key of TABLES or frames.<hash>."""
+        return f"{self.root}/{name.replace('.', '/', 1)}"
+
+    def table(self, name: str) -> Table:
+        """The definition of a table. Raises LakeError listing the tables there are."""
+        if name.startswith("frames."):
+            return FRAME
+        if name not in TABLES:
+            raise LakeError(f"unknown table '{name}'; the lake has {', '.join(TABLES)}")
+        return TABLES[name]
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has a commit."""
+        return DeltaTable.isDeltaTable(self.spark, self.path(name))
+
+    def read(self, name: str) -> DataFrame:
+        """The whole table, in its declared columns; empty where nothing was written yet."""
+        table = self.table(name)
+        if not self.exists(name):
+            return self.spark.createDataFrame([], table.schema)
+        return self.spark.read.format("delta").load(self.path(name)).select(*table.names)
+
+    def read_known(self, name: str, at: dt.datetime) -> DataFrame:
+        """A bitemporal table as it was known at `at`."""
+        return as_known(self.read(name), at)
+
+    def version(self, name: str) -> int | None:
+        """The last Delta version, or None where the table does not exist."""
+        if not self.exists(name):
+            return None
+        return int(DeltaTable.forPath(self.spark, self.path(name)).history(1).collect()[0]["version"])
+
+    def shaped(self, name: str, df: DataFrame) -> DataFrame:
+        """The declared columns in the declared order and type; a missing one is an error that names it."""
+        table = self.table(name)
+        missing = sorted(set(table.names) - set(df.columns))
+        if missing:
+            raise LakeError(f"{name}: columns {', '.join(missing)} are missing; there are {', '.join(df.columns)}")
+        return df.select(*(F.col(x.name).cast(x.type).alias(x.name) for x in table.columns))
+
+    def create(self, name: str) -> None:
+        """Create the table, empty, with its schema and partitioning; nothing if it is there."""
+        table = self.table(name)
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).comment(table.meaning)
+        for x in table.columns:
+            builder = builder.addColumn(x.name, x.type, nullable=x.nullable, comment=f"{x.meaning} [{x.unit}]" if x.unit else x.meaning)
+        builder.partitionedBy(*table.partition_by).execute()
+
+    def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
+        """Append under a transaction id that Delta remembers: a second append with the same id is a no-op.
+
+        `app_id` comes from `transaction_id`; the version is always 1, for Delta skips every version at or below
+        the highest seen and a counter or date would lose data in a backfill.
+        """
+        self.create(name)
+        writer = self.shaped(name, df).write.format("delta").mode("append")
+        writer.option("txnAppId", app_id).option("txnVersion", 1).save(self.path(name))
+
+    def replace_where(self, name: str, df: DataFrame, predicate: str) -> None:
+        """Put `df` in the place of the rows that match the predicate, in one commit."""
+        self.create(name)
+        writer = self.shaped(name, df).write.format("delta").mode("overwrite")
+        writer.option("replaceWhere", predicate).save(self.path(name))
+
+    def publish(self, name: str, df: DataFrame, predicate: str, gate: Callable[[str, DataFrame], None]) -> int:
+        """Write, audit, publish: stage, run the gate on what was staged, then one replaceWhere. Returns the rows.
+
+        Raises whatever the gate raises; the published table then stays as it was.
+        """
+        staging = f"{self.root}/_staging/{name}"
+        self.shaped(name, df).write.format("parquet").mode("overwrite").save(staging)
+        staged = self.spark.read.schema(self.table(name).schema).parquet(staging)
+        gate(name, staged)
+        self.replace_where(name, staged, predicate)
+        rows = staged.count()
+        if not staging.startswith("s3://"):
+            shutil.rmtree(staging, ignore_errors=True)
+        return rows
+
+    def apply_versions(self, name: str, closes: DataFrame | None, adds: DataFrame, app_id: str) -> None:
+        """Restate a bitemporal table in one commit: close old versions, add new ones.
+
+        `closes` has the key, known_from of the version to close, its known_to and, where the table has one,
+        superseded_by; None or empty where nothing is closed, which makes it a plain append.
+        """
+        if closes is None or closes.isEmpty():
+            self.append_once(name, adds, app_id)
+            return
+        table = self.table(name)
+        extra = [x for x in ("superseded_by",) if x in table.names]
+        carried = [*table.key, "known_from", *table.partition_by]
+        marks = closes.select(*carried, "known_to", *extra).withColumn("_close", F.lit(True))
+        news = self.shaped(name, adds).withColumn("_close", F.lit(False))
+        changes = marks.unionByName(news, allowMissingColumns=True)
+        same = [f"t.`{k}` <=> s.`{k}`" for k in dict.fromkeys(carried)]
+        merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(changes.alias("s"), " AND ".join(same))
+        closing = {"known_to": "s.known_to", **{x: f"s.{x}" for x in extra}}
+        merge = merge.whenMatchedUpdate(condition="s._close", set=closing)
+        merge.whenNotMatchedInsert(condition="NOT s._close", values={n: f"s.`{n}`" for n in table.names}).execute()
+
+
+def transaction_id(job: str, table: str, date: dt.date | None, inputs: Iterable[str]) -> str:
+    """The id under which an append happens once: job, table, date and a hash of the sorted input hashes."""
+    digest = hashlib.sha256("\n".join(sorted(inputs)).encode()).hexdigest()[:32]
+    return f"{job}/{table}/{date.isoformat() if date else 'manual'}/{digest}"
+
+
+def check_writable(root: str) -> None:
+    """Raise LakeError where a local root cannot be written, before any work is done."""
+    if root.startswith("s3://"):
+        return
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+        probe = Path(root) / "_write_probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as e:
+        raise LakeError(f"cannot write to the lake at {root}: {e.strerror or e}") from e
+
+

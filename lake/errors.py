@@ -1,0 +1,56 @@
+"""Typed failures. Each carries the exit code the command line ends with; the message is one line that names what
+was wrong and where, and how to mend it."""
+
+
+class TelematicsError(Exception):
+    """Base of every failure a user can meet; anything else is a defect and exits 1."""
+
+    exit_code = 1
+
+
+class ConfigError(TelematicsError):
+    """A configuration or source file that is missing or wrong."""
+
+    exit_code = 2
+
+
+class InputError(TelematicsError):
+    """Input that cannot be read: no files, a refused file, an unknown source."""
+
+    exit_code = 3
+
+
+class GateFailed(TelematicsError):
+    """A quality gate stopped the job; nothing of it was published."""
+
+    exit_code = 4
+
+
+class EnvironmentProblem(TelematicsError):
+    """Python, Java, jars, disk or permissions."""
+
+    exit_code = 5
+
+
+class LakeError(TelematicsError):
+    """A lake that cannot be read or written, or does not hold what was asked for."""
+
+    exit_code = 6
+
+
+class NoChampion(TelematicsError):
+    """No promoted model to score with."""
+
+    exit_code = 7
+
+
+class NightRefused(TelematicsError):
+    """A night that may not run now, for instance out of date order."""
+
+    exit_code = 8
+
+
+class TrainingRefused(TelematicsError):
+    """A frame that no model may be trained on."""
+
+    exit_code = 9

@@ -1,0 +1,47 @@
+"""The one place that builds a Spark session."""
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lake.conf import Conf
+from lake.jars import ensure_jars
+from lake.java import use_java
+
+BASE = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # half a gzip must never be read in silence (FAULTS 13)
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # Athena and Redshift Spectrum cannot read deletion vectors
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+}
+
+
+def spark_session(conf: Conf, app: str = "telematics") -> SparkSession:
+    """A session with Delta, ANSI SQL and UTC. Raises EnvironmentProblem where Java or a jar is missing.
+
+    Python workers run the driver's interpreter; otherwise users meet "No module named pandas".
+    """
+    use_java()
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    jars = ensure_jars(Path(conf.jars).expanduser())
+    builder = SparkSession.builder.appName(app).config("spark.jars", ",".join(map(str, jars)))
+    for key, value in {**BASE, **conf.spark}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark

@@ -1,0 +1,144 @@
+"""The schema of conf/sources/<name>.yml: how one provider's files map to one of our tables, without code."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lake.errors import ConfigError
+
+Target = Literal[
+    "bronze.points", "reference.policies", "reference.devices", "reference.claims", "reference.consents", "gold.policy_days"
+]
+UNIT_FACTORS: dict[str, float] = {
+    "m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704, "kn": 1852 / 3600,
+    "m/s2": 1.0, "g": 9.80665,
+    "m": 1.0, "ft": 0.3048, "km": 1000.0, "mi": 1609.344,
+    "deg": 1.0, "1": 1.0,
+}  # fmt: skip
+"""Factor from a unit to the canonical one of its dimension; g is standard gravity, mph the international mile."""
+
+
+class Strict(BaseModel):
+    """Refuses unknown keys, so that a misspelt one is an error and not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Time(Strict):
+    """A point in time: the columns are joined by a space and read by `format` in `zone`."""
+
+    columns: Annotated[tuple[str, ...], Field(description="columns that hold it, joined by a space before parsing")]
+    format: Annotated[str, Field(description="epoch_s, epoch_ms, epoch_us, iso, or a Spark datetime pattern")]
+    zone: Annotated[str, Field(description="IANA zone of times that carry none")] = "UTC"
+    date_from_path: Annotated[
+        str | None, Field(description="regex on the file name with groups date (yyyyMMdd) and, if the day can roll over, time (HHmmss)")
+    ] = None
+
+
+class FromPath(Strict):
+    """received_ts from the path, for instance date=2026-01-05/hour=14: the end of what the pattern names."""
+
+    path_pattern: Annotated[str, Field(description="regex on the path with group date (yyyy-MM-dd) and optionally hour (HH)")]
+
+
+class FieldMap(Strict):
+    """Where one of our columns comes from: exactly one of column, constant, path_pattern."""
+
+    column: Annotated[str | None, Field(description="column, or dotted path in JSON")] = None
+    constant: Annotated[str | None, Field(description="the same value for every record")] = None
+    path_pattern: Annotated[str | None, Field(description="regex on the file name; its group `value` is the value")] = None
+    unit: Annotated[str | None, Field(description="unit in the file, converted to the canonical one")] = None
+    null_values: Annotated[tuple[str, ...], Field(description="values that mean null, besides the empty string")] = ()
+    true_values: Annotated[tuple[str, ...], Field(description="for booleans: what means true")] = ("true", "1", "yes", "Yes")
+    false_values: Annotated[tuple[str, ...], Field(description="for booleans: what means false")] = ("false", "0", "no", "No")
+    time: Annotated[Time | None, Field(description="for timestamps: format and zone")] = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [x for x in (self.column, self.constant, self.path_pattern, self.time) if x is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of column, constant, path_pattern, time")
+        if self.unit is not None and self.unit not in UNIT_FACTORS:
+            raise ValueError(f"unknown unit '{self.unit}'; known: {', '.join(UNIT_FACTORS)}")
+        return self
+
+
+class FileFormat(Strict):
+    """How a file is laid out; compression is told from its content."""
+
+    type: Literal["jsonl", "csv", "parquet"]
+    delimiter: str = ","
+    decimal: Literal[".", ","] = "."
+    encoding: Literal["utf-8", "iso-8859-1"] = "utf-8"
+
+
+class Consent(Strict):
+    """Whether points need a valid consent at event time; a waiver needs its reason."""
+
+    required: bool = True
+    waiver: str | None = None
+
+    @model_validator(mode="after")
+    def _reason(self) -> Self:
+        if not self.required and not self.waiver:
+            raise ValueError("consent that is not required needs a `waiver`: the reason in words")
+        return self
+
+
+class EventRules(Strict):
+    """Thresholds of harsh events for this source; defaults are the six-rung ladder.
+
+    Rungs are 6, 7, 8, 10, 12 and 14 mph/s (DOMAIN section 1: published "harsh brake" spans .25 to .61 g).
+    """
+
+    ladder_mps2: tuple[float, float, float, float, float, float] = (2.68, 3.13, 3.58, 4.47, 5.36, 6.26)
+    min_speed_mps: Annotated[float, Field(description="an event needs this speed: 10 km/h")] = 10 / 3.6
+    merge_gap_s: Annotated[float, Field(description="runs closer than this are one event")] = 2.0
+    speeding_tolerance_mps: Annotated[float, Field(description="over the limit by more than this: 5 km/h")] = 5 / 3.6
+
+
+class Source(Strict):
+    """One provider's files."""
+
+    name: str
+    description: str
+    target: Target = "bronze.points"
+    format: FileFormat
+    received: Annotated[Time | FromPath | None, Field(description="where received_ts comes from; else --received-at, else --date")] = None
+    columns: dict[str, FieldMap]
+    consent: Consent = Consent()
+    trip_gap_s: Annotated[int, Field(ge=30, le=3600, description="a pause longer than this ends a trip")] = 300
+    distance_method: Literal["haversine", "speed"] = "haversine"
+    events: EventRules = EventRules()
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value):
+            raise ValueError("a source's name is lower-case letters, digits and underscores")
+        return value
+
+
+def load_source(name: str, folder: Path) -> Source:
+    """Read conf/sources/<name>.yml. Raises ConfigError that names the file, the key and what is wrong."""
+    known = sorted(p.stem for p in folder.glob("*.yml"))
+    if name not in known:
+        raise ConfigError(f"unknown source '{name}': {folder} has {', '.join(known) or 'no sources'}")
+    path = folder / f"{name}.yml"
+    try:
+        source = Source.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
+    except ValidationError as e:
+        raise ConfigError(f"{path}: {describe(e)}") from e
+    if source.name != name:
+        raise ConfigError(f"{path}: name is '{source.name}', the file says '{name}'")
+    return source
+
+
+def describe(error: ValidationError) -> str:
+    """A pydantic error as one line: key: what is wrong; ..."""
+    return "; ".join(f"{'.'.join(str(x) for x in e['loc']) or 'file'}: {e['msg']}" for e in error.errors())
