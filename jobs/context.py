@@ -1,0 +1,51 @@
+"""What every job of a night gets, and what it gives back."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lake.clock import cutoff
+from lake.conf import Conf
+from lake.delta import Lake
+
+Gate = Callable[[str, DataFrame], None]
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """`previous` is the last published night before `date`, or None: what was received from its cutoff on is new."""
+
+    conf: Conf
+    lake: Lake
+    date: dt.date
+    previous: dt.date | None
+    run_id: str
+    gate: Gate
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.lake.spark
+
+    @property
+    def cutoff(self) -> dt.datetime:
+        """Input counts when received before this."""
+        return cutoff(self.date)
+
+    @property
+    def since(self) -> dt.datetime:
+        """What was received from here on has not been in a published night before this one."""
+        return cutoff(self.previous) if self.previous else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One line for people, a row count, and facts a rerun needs (kept in gold.nights as JSON)."""
+
+    rows: int
+    message: str
+    detail: dict[str, Any] = field(default_factory=dict)
