@@ -1,0 +1,47 @@
+"""One Spark session for the whole run, a fresh lake per test, and the folder of real data where it exists."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lake.conf import Conf, load_conf
+from lake.delta import Lake
+from lake.session import spark_session
+
+ROOT = Path(__file__).parents[1]
+TEST_SPARK = {
+    "spark.master": "local[2,4]",
+    "spark.driver.memory": "2g",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+}
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The session; nothing stops it in between."""
+    yield spark_session(load_conf("local").model_copy(update={"spark": TEST_SPARK}), "tests")
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Conf:
+    """The local configuration over an empty lake."""
+    return load_conf("local").model_copy(update={"lake": str(tmp_path / "lake"), "spark": TEST_SPARK})
+
+
+@pytest.fixture
+def lake(spark: SparkSession, conf: Conf) -> Lake:
+    """An empty lake."""
+    return Lake(spark, conf.lake)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public drives and policies; tests that need it skip where it is not."""
+    folder = Path(os.environ.get("TELEMATICS_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not at {folder}: set TELEMATICS_DATA")
+    return folder
