@@ -1,0 +1,80 @@
+"""`telematics`: the one command line. Every failure is one line and a non-zero exit code (lake.errors); a traceback
+comes only with --debug."""
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from jobs import commands_data, commands_look, commands_model, commands_night
+from jobs.state import State
+from lake.errors import TelematicsError
+
+INTERRUPTED = 130
+app = typer.Typer(
+    name="telematics",
+    help="Usage-based motor insurance on Spark: raw points to scored policies, one night at a time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, or a path")] = "local",
+    lake: Annotated[str | None, typer.Option(help="lake root, a folder or s3://bucket/prefix; over the configuration's")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
+) -> None:
+    """Options of every command; they stand before its name."""
+    context.obj = State(conf, lake, debug)
+
+
+for module in (commands_night, commands_data, commands_model, commands_look):
+    module.register(app)
+for entry in entry_points(group="telematics.commands"):
+    # other layers above jobs (emr) add their commands without being imported here
+    app.add_typer(entry.load(), name=entry.name)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line in this process. Returns the exit code; prints the one-line cause of a failure."""
+    debug = "--debug" in arguments
+    errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    try:
+        code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except click.ClickException as e:
+        e.show()
+        return e.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        errors.print("interrupted")
+        return INTERRUPTED
+    except Exception as e:
+        if debug:
+            raise
+        errors.print(one_line(e))
+        return e.exit_code if isinstance(e, TelematicsError) else 1
+
+
+def one_line(error: Exception) -> str:
+    """The cause in one line; for what nobody foresaw, its type and how to see more."""
+    text = " ".join(str(error).split())
+    if isinstance(error, TelematicsError):
+        return f"error: {text}"
+    return f"error: {type(error).__name__}: {text[:400]} (a defect: run again with --debug for the traceback)"
+
+
+def main() -> None:
+    """Console entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Commands to look: tables, show, ui, doctor, demo."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from jobs.state import state, terminal
+from lake.errors import EnvironmentProblem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("tables")(tables)
+    app.command("show")(show)
+    app.command("ui")(ui)
+    app.command("doctor")(doctor)
+    app.command("demo")(demo)
+
+
+def tables(context: typer.Context) -> None:
+    """Name, rows, Delta version and last write of every table."""
+    from jobs.looking import table_states
+
+    grid = RichTable(show_edge=False)
+    for name in ("table", "rows", "version", "last write (UTC)", "one row is"):
+        grid.add_column(name, justify="right" if name in ("rows", "version") else "left")
+    lake = state(context).existing_lake
+    with terminal.status("counting rows"):
+        found = table_states(lake)
+    for t in found:
+        written = f"{t.last_write:%Y-%m-%d %H:%M:%S}" if t.last_write else "never"
+        grid.add_row(t.name, "" if t.rows is None else f"{t.rows:,}", "" if t.version is None else str(t.version), written, t.meaning)
+    Console().print(grid)
+
+
+def show(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(help="for instance gold.policy_scores")],
+    where: Annotated[str | None, typer.Option(help="SQL condition, for instance \"score_date = DATE'2026-01-14'\"")] = None,
+    columns: Annotated[str | None, typer.Option(help="names, separated by commas")] = None,
+    order: Annotated[str | None, typer.Option(help="column, or 'column desc'; several separated by commas")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 20,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+) -> None:
+    """Rows of a table."""
+    from jobs.looking import select, write
+
+    if form not in ("table", "csv", "json"):
+        raise typer.BadParameter(f"'{form}' is not one of table, csv, json", param_hint="--format")
+    found = select(state(context).existing_lake, table, where, columns, order, limit)
+    write(found.collect(), found.columns, form)  # type: ignore[arg-type]
+
+
+def ui(
+    context: typer.Context, port: Annotated[int | None, typer.Option(help="loopback port; MLflow takes the next one")] = None
+) -> None:
+    """Serve the reports and MLflow on loopback until Ctrl-C."""
+    from jobs.ui import serve
+
+    conf = state(context).conf
+    serve(conf, port or conf.ui_port)
+
+
+def doctor(
+    context: typer.Context, mend: Annotated[bool, typer.Option("--mend", help="fetch a Java 17 and the jars where missing")] = False
+) -> None:
+    """Check Python, Java, jars, disk and write access, and say how to mend each."""
+    from jobs import doctor as checks
+
+    conf = state(context).conf
+    if mend:
+        checks.mend(conf)
+    found = checks.checks(conf)
+    for check in found:
+        print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.what}" + ("" if check.ok else f" -> {check.mend}"))
+    failed = [c.name for c in found if not c.ok]
+    if failed:
+        raise EnvironmentProblem(f"{len(failed)} check(s) failed: {', '.join(failed)}")
+
+
+def demo(
+    context: typer.Context,
+    policies: Annotated[int, typer.Option(min=10, help="cars with raw points")] = 30,
+    days: Annotated[int, typer.Option(min=4, help="days of raw points")] = 10,
+    book_policies: Annotated[int, typer.Option(min=0, help="policies with a history")] = 20_000,
+    seed: Annotated[int, typer.Option(help="seed of the simulation")] = 1,
+) -> None:
+    """Simulate a fleet and a book, train, promote, run three nights, and say where everything is."""
+    from jobs.demo import run_demo
+
+    run_demo(state(context), policies, days, book_policies, seed)

@@ -1,0 +1,81 @@
+"""Commands of the night: nightly, nights, and every job of the catalogue."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from jobs.catalog import CATALOG, Job
+from jobs.nightly import NightlyOptions, context_for, run_job, run_night
+from jobs.nights import read_nights
+from jobs.state import DateOption, MaybeDate, State, day, state, terminal
+from lake.errors import ConfigError
+
+HAS_OWN_COMMANDS = ("reference", "ingest")
+"""Jobs whose name is also a group of loading commands; commands_data gives them their --date."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("nightly")(nightly)
+    for job in CATALOG:
+        if job.name not in HAS_OWN_COMMANDS:
+            app.command(job.name, help=f"Job of the night: {job.meaning}.")(_command(job))
+
+
+def _command(job: Job):  # type: ignore[no-untyped-def]
+    def command(context: typer.Context, date: DateOption) -> None:
+        run_one(state(context), job, day(date))
+
+    return command
+
+
+def run_one(here: State, job: Job, date: dt.date) -> None:
+    """Run one job for a date and print its line."""
+    nights = read_nights(here.lake)
+    nights.check_order(date)
+    with terminal.status(f"{job.name} {date}"):
+        result, seconds = run_job(job, context_for(here.lake, here.conf, date, nights, here.run_id))
+    print(f"{date} {job.name}: {result.message} ({seconds:.1f} s)")
+
+
+def nightly(
+    context: typer.Context,
+    date: MaybeDate = None,
+    first: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="first night of several")] = None,
+    last: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last night of several")] = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="run finished jobs again")] = False,
+    from_job: Annotated[str | None, typer.Option(help="with --rerun: begin at this job")] = None,
+) -> None:
+    """Run a night, or several in order; skips what is finished, and says so where everything is."""
+    if from_job is not None and not rerun:
+        raise ConfigError("--from-job goes with --rerun")
+    here, options = state(context), NightlyOptions(rerun, from_job)
+    for one in dates(date, first, last):
+        run_nights(here, one, options)
+
+
+def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime | None) -> list[dt.date]:
+    """The nights asked for. Raises ConfigError unless it is --date, or --from and --to in order."""
+    if date is not None and first is None and last is None:
+        return [day(date)]
+    if date is not None or first is None or last is None:
+        raise ConfigError("give --date D, or --from D --to D")
+    if last < first:
+        raise ConfigError(f"--from {day(first)} is after --to {day(last)}")
+    return [day(first) + dt.timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def run_nights(here: State, date: dt.date, options: NightlyOptions) -> None:
+    """One night with a live line on the terminal and a lasting line a job."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True) as live:
+        task = live.add_task(f"night {date}", total=None)
+
+        def finished(night: dt.date, name: str, message: str, seconds: float) -> None:
+            print(f"{night} {name}: {message} ({seconds:.1f} s)", flush=True)
+            live.update(task, description=f"night {night}: after {name}")
+
+        ran = run_night(here.lake, here.conf, date, options, here.run_id, finished)
+    print(f"{date} published" if ran else f"{date} is published already: nothing to do (--rerun runs it again)", flush=True)

@@ -1,0 +1,108 @@
+"""The night: the catalogue's jobs in order, resumable, with one line per job in gold.nights."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from expectations.gate import make_gate
+from jobs.catalog import CATALOG, NAMES, Job
+from jobs.context import JobContext, JobResult
+from jobs.nights import PUBLICATION, Attempt, Nights, read_nights, record
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import ConfigError, TelematicsError
+from lake.log import log
+
+Progress = Callable[[dt.date, str, str, float], None]
+"""Called with date, job, one line and seconds when a job has ended."""
+MAX_ATTEMPTS = 2
+RETRY_WAIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class NightlyOptions:
+    """How to run: `rerun` runs finished jobs again, from `from_job` on."""
+
+    rerun: bool = False
+    from_job: str | None = None
+
+    def jobs(self, nights: Nights, date: dt.date) -> tuple[str, ...]:
+        """Names of the jobs to run, in order. Raises ConfigError for an unknown --from-job."""
+        if self.from_job is not None and self.from_job not in NAMES:
+            raise ConfigError(f"unknown job '{self.from_job}': the night has {', '.join(NAMES)}")
+        if not self.rerun:
+            return nights.remaining(date)
+        return NAMES[NAMES.index(self.from_job) :] if self.from_job else NAMES
+
+
+def now() -> dt.datetime:
+    """Wall clock, for gold.nights and the log only."""
+    return dt.datetime.now(dt.UTC)
+
+
+def context_for(lake: Lake, conf: Conf, date: dt.date, nights: Nights, run_id: str) -> JobContext:
+    """What the jobs of a night get."""
+    gate = make_gate(conf.reports_path / "data-docs", f"{date}")
+    return JobContext(conf, lake, date, nights.previous(date), run_id, gate)
+
+
+def run_job(job: Job, context: JobContext) -> tuple[JobResult, float]:
+    """Run one job with a bounded retry of unforeseen failures, and record every attempt.
+
+    A TelematicsError is final: it says what is wrong, and trying again would not mend it.
+    """
+    retry = Retrying(
+        stop=stop_after_attempt(MAX_ATTEMPTS),
+        wait=wait_exponential(RETRY_WAIT_S),
+        retry=retry_if_exception(lambda e: isinstance(e, Exception) and not isinstance(e, TelematicsError)),
+        reraise=True,
+    )
+    for attempt in retry:
+        with attempt:
+            return _attempt(job, context)
+    raise AssertionError("tenacity returns or raises")
+
+
+def _attempt(job: Job, context: JobContext) -> tuple[JobResult, float]:
+    started = now()
+    log().info("job started", job=job.name, date=context.date)
+    try:
+        result = job.run(context)
+    except Exception as e:
+        message = f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
+        _record(context, job.name, started, "failed", JobResult(0, message))
+        log().error("job failed", job=job.name, date=context.date, cause=message)
+        raise
+    seconds = _record(context, job.name, started, "finished", result)
+    log().info("job finished", job=job.name, date=context.date, rows=result.rows, message=result.message, seconds=seconds)
+    return result, seconds
+
+
+def _record(context: JobContext, name: str, started: dt.datetime, status: str, result: JobResult) -> float:
+    finished = now()
+    record(context.lake, Attempt(context.date, name, context.run_id, started, finished), status, result)
+    return (finished - started).total_seconds()
+
+
+def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, run_id: str, progress: Progress) -> bool:
+    """Run one night. Returns False where it was published already and nothing ran.
+
+    Raises NightRefused out of date order, and the failing job's error otherwise.
+    """
+    nights = read_nights(lake)
+    for earlier in nights.to_run_first(date):
+        run_night(lake, conf, earlier, NightlyOptions(), run_id, progress)
+    nights = read_nights(lake)
+    if date in nights.published and not options.rerun:
+        return False
+    context = context_for(lake, conf, date, nights, run_id)
+    started, rows = now(), 0
+    for job in CATALOG:
+        if job.name in options.jobs(nights, date):
+            result, seconds = run_job(job, context)
+            rows += result.rows
+            progress(date, job.name, result.message, seconds)
+    _record(context, PUBLICATION, started, "finished", JobResult(rows, f"published {date}"))
+    return True

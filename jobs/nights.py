@@ -1,0 +1,110 @@
+"""gold.nights: what was tried, what was published, and which date may run next."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from jobs.catalog import NAMES
+from jobs.context import JobResult
+from lake.delta import Lake
+from lake.errors import NightRefused
+from lake.tables import NIGHTS
+
+PUBLICATION = "night"
+"""The job name of the row that publishes a night; written last."""
+
+
+@dataclass(frozen=True)
+class Nights:
+    """What gold.nights says: dates that were published, and finished jobs of dates that were begun."""
+
+    published: tuple[dt.date, ...]
+    finished: dict[dt.date, frozenset[str]]
+    details: dict[tuple[dt.date, str], dict[str, Any]]
+
+    def previous(self, date: dt.date) -> dt.date | None:
+        """The last published night before `date`."""
+        earlier = [d for d in self.published if d < date]
+        return max(earlier) if earlier else None
+
+    def remaining(self, date: dt.date) -> tuple[str, ...]:
+        """Jobs of the night that have not finished, in order: from the first unfinished one on."""
+        done = self.finished.get(date, frozenset())
+        first = next((i for i, name in enumerate(NAMES) if name not in done), len(NAMES))
+        return NAMES[first:]
+
+    def check_order(self, date: dt.date) -> None:
+        """Raise NightRefused for a date before the first published night: what was known then cannot be told apart."""
+        if self.published and date < self.published[0]:
+            raise NightRefused(f"night {date} is before the first published night {self.published[0]}: nights run in date order")
+
+    def to_run_first(self, date: dt.date) -> tuple[dt.date, ...]:
+        """Earlier nights that were begun and not published, oldest first. Raises NightRefused for a date that is
+        earlier than the first published night, or that would leave a gap of nights that never ran."""
+        self.check_order(date)
+        last = self.previous(date)
+        if date in self.published or last is None:
+            return ()
+        between = [last + dt.timedelta(days=n) for n in range(1, (date - last).days)]
+        never = [d for d in between if d not in self.finished]
+        if never:
+            raise NightRefused(
+                f"night {date} would skip {len(never)} night(s) from {never[0]}: run `telematics nightly --from {never[0]} --to {date}`"
+            )
+        return tuple(between)
+
+
+def read_nights(lake: Lake) -> Nights:
+    """Read gold.nights; its newest row per night and job counts."""
+    rows = lake.read("gold.nights").select("night_date", "job", "status", "detail", "started_at").collect()
+    newest: dict[tuple[dt.date, str], Any] = {}
+    for row in sorted(rows, key=lambda r: r["started_at"]):
+        newest[(row["night_date"], row["job"])] = row
+    finished: dict[dt.date, set[str]] = {}
+    published: set[dt.date] = set()
+    for row in rows:
+        finished.setdefault(row["night_date"], set())
+        if row["job"] == PUBLICATION and row["status"] == "finished":
+            published.add(row["night_date"])
+    for (date, name), row in newest.items():
+        if row["status"] == "finished":
+            finished[date].add(name)
+    details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
+    return Nights(tuple(sorted(published)), {d: frozenset(x) for d, x in finished.items()}, details)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a job, for gold.nights."""
+
+    night_date: dt.date
+    job: str
+    run_id: str
+    started_at: dt.datetime
+    finished_at: dt.datetime
+
+
+def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None:
+    """Append the attempt's row."""
+    seconds = (attempt.finished_at - attempt.started_at).total_seconds()
+    row = (
+        attempt.night_date, attempt.job, status, result.rows, result.message, json.dumps(result.detail, sort_keys=True, default=str),
+        attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
+    )  # fmt: skip
+    df = lake.spark.createDataFrame([row], NIGHTS.schema).coalesce(1)
+    lake.append_once("gold.nights", df, f"nights/{attempt.run_id}/{attempt.night_date}/{attempt.job}/{attempt.started_at.isoformat()}")
+
+
+def champion_of_record(lake: Lake, date: dt.date) -> dict[str, Any]:
+    """Detail of the night's first finished `score`: the model version a rerun must use again; {} if there is none."""
+    rows = (
+        lake.read("gold.nights")
+        .where((F.col("night_date") == F.lit(date)) & (F.col("job") == "score") & (F.col("status") == "finished"))
+        .orderBy("started_at")
+        .limit(1)
+        .collect()
+    )
+    return json.loads(rows[0]["detail"] or "{}") if rows else {}

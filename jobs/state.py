@@ -1,0 +1,75 @@
+"""What the commands share: configuration, the run's id, and a lake that starts Spark when first asked for."""
+
+import datetime as dt
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lake.conf import Conf, load_conf
+from lake.delta import Lake, check_writable
+from lake.errors import LakeError
+from lake.log import configure
+
+terminal = Console(stderr=True, highlight=False)
+
+DATE_FORMATS = ["%Y-%m-%d"]
+DateOption = Annotated[dt.datetime, typer.Option(formats=DATE_FORMATS, help="the night D: the UTC day that has ended")]
+MaybeDate = Annotated[dt.datetime | None, typer.Option(formats=DATE_FORMATS, help="a UTC day")]
+
+
+class State:
+    """One invocation."""
+
+    def __init__(self, conf_name: str, lake_root: str | None, debug: bool) -> None:
+        self.conf_name, self.lake_root, self.debug = conf_name, lake_root, debug
+        self.run_id = uuid.uuid4().hex[:12]
+
+    @cached_property
+    def conf(self) -> Conf:
+        """The configuration."""
+        return load_conf(self.conf_name, lake=self.lake_root)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, for writing: Spark is started, the root is checked first."""
+        check_writable(self.conf.lake)
+        configure(self.conf.logs_path, self.run_id, debug=self.debug)
+        return self._start()
+
+    @cached_property
+    def existing_lake(self) -> Lake:
+        """The lake, for reading. Raises LakeError where there is none."""
+        if not self.conf.lake.startswith("s3://") and not Path(self.conf.lake).is_dir():
+            raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
+        configure(None, self.run_id, debug=self.debug)
+        return self._start()
+
+    def _start(self) -> Lake:
+        from lake.session import spark_session
+
+        with terminal.status("starting Spark"):
+            return Lake(spark_session(self.conf), self.conf.lake)
+
+
+def state(context: typer.Context) -> State:
+    """The invocation's state."""
+    found = context.find_object(State)
+    if found is None:
+        raise RuntimeError("the command line did not set its state")
+    return found
+
+
+def day(value: dt.datetime) -> dt.date:
+    """An option's date."""
+    return value.date()
+
+
+def instant(value: dt.datetime | None) -> dt.datetime | None:
+    """An option's instant; one without a zone is UTC."""
+    if value is None:
+        return None
+    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)

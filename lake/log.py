@@ -1,0 +1,58 @@
+"""Logging: JSON lines in a file, readable lines on the terminal."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_TERMINAL_LEVELS = {"warning", "error", "critical"}
+
+
+def configure(folder: Path | None, run_id: str, *, debug: bool = False) -> None:
+    """Send every event to <folder>/telematics.jsonl, and warnings (with debug: all) to the terminal.
+
+    A folder that cannot be written is reported by the command that needs the lake; logging then goes on without it.
+    """
+    file = _open(folder)
+
+    def to_file(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if file is not None:
+            rendered = structlog.processors.JSONRenderer(default=str)(None, "", dict(event))
+            file.write(f"{rendered}\n")
+            file.flush()
+        if not debug and event.get("level") not in _TERMINAL_LEVELS:
+            raise structlog.DropEvent
+        event.pop("run_id", None)
+        return event
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            to_file,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(run_id=run_id)
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+
+
+def _open(folder: Path | None) -> Any:
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "telematics.jsonl").open("a")
+    except OSError:
+        return None
+
+
+def log() -> Any:
+    """The logger: log().info("event name", key=value)."""
+    return structlog.get_logger()
