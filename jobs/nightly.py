@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from expectations.gate import make_gate
@@ -35,6 +36,15 @@ class NightlyOptions:
         if not self.rerun:
             return nights.remaining(date)
         return NAMES[NAMES.index(self.from_job) :] if self.from_job else NAMES
+
+
+def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
+    """The nights as a resume must see them: where files were loaded after the night's ingest had finished, none of its
+    jobs counts as finished, or those files would be in no night at all."""
+    ingested = nights.finished_at.get((date, "ingest"))
+    if ingested is None or lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).isEmpty():
+        return nights
+    return replace(nights, finished={**nights.finished, date: frozenset()})
 
 
 def now() -> dt.datetime:
@@ -97,10 +107,11 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     nights = read_nights(lake)
     if date in nights.published and not options.rerun:
         return False
+    names = options.jobs(resumable(lake, nights, date), date)
     context = context_for(lake, conf, date, nights, run_id)
     started, rows = now(), 0
     for job in CATALOG:
-        if job.name in options.jobs(nights, date):
+        if job.name in names:
             result, seconds = run_job(job, context)
             rows += result.rows
             progress(date, job.name, result.message, seconds)

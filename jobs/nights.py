@@ -24,6 +24,7 @@ class Nights:
     published: tuple[dt.date, ...]
     finished: dict[dt.date, frozenset[str]]
     details: dict[tuple[dt.date, str], dict[str, Any]]
+    finished_at: dict[tuple[dt.date, str], dt.datetime]
 
     def previous(self, date: dt.date) -> dt.date | None:
         """The last published night before `date`."""
@@ -42,24 +43,25 @@ class Nights:
             raise NightRefused(f"night {date} is before the first published night {self.published[0]}: nights run in date order")
 
     def to_run_first(self, date: dt.date) -> tuple[dt.date, ...]:
-        """Earlier nights that were begun and not published, oldest first. Raises NightRefused for a date that is
-        earlier than the first published night, or that would leave a gap of nights that never ran."""
+        """Earlier nights that were begun and not published, oldest first. Raises NightRefused for a date before
+        the first published night, or one that would leave a gap of nights that never ran."""
         self.check_order(date)
-        last = self.previous(date)
-        if date in self.published or last is None:
+        if date in self.published:
             return ()
-        between = [last + dt.timedelta(days=n) for n in range(1, (date - last).days)]
-        never = [d for d in between if d not in self.finished]
+        last = self.previous(date)
+        begun = tuple(sorted(d for d in self.finished if d < date and d not in self.published and (last is None or d > last)))
+        first = last + dt.timedelta(days=1) if last else (begun[0] if begun else date)
+        never = [d for n in range((date - first).days) if (d := first + dt.timedelta(days=n)) not in begun]
         if never:
             raise NightRefused(
                 f"night {date} would skip {len(never)} night(s) from {never[0]}: run `telematics nightly --from {never[0]} --to {date}`"
             )
-        return tuple(between)
+        return begun
 
 
 def read_nights(lake: Lake) -> Nights:
     """Read gold.nights; its newest row per night and job counts."""
-    rows = lake.read("gold.nights").select("night_date", "job", "status", "detail", "started_at").collect()
+    rows = lake.read("gold.nights").select("night_date", "job", "status", "detail", "started_at", "finished_at").collect()
     newest: dict[tuple[dt.date, str], Any] = {}
     for row in sorted(rows, key=lambda r: r["started_at"]):
         newest[(row["night_date"], row["job"])] = row
@@ -73,7 +75,8 @@ def read_nights(lake: Lake) -> Nights:
         if row["status"] == "finished":
             finished[date].add(name)
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
-    return Nights(tuple(sorted(published)), {d: frozenset(x) for d, x in finished.items()}, details)
+    ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
+    return Nights(tuple(sorted(published)), {d: frozenset(x) for d, x in finished.items()}, details, ended)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-import shutil
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -92,15 +92,20 @@ class Lake:
 
         Raises whatever the gate raises; the published table then stays as it was.
         """
-        staging = f"{self.root}/_staging/{name}"
-        self.shaped(name, df).write.format("parquet").mode("overwrite").save(staging)
-        staged = self.spark.read.schema(self.table(name).schema).parquet(staging)
-        gate(name, staged)
-        self.replace_where(name, staged, predicate)
-        rows = staged.count()
-        if not staging.startswith("s3://"):
-            shutil.rmtree(staging, ignore_errors=True)
-        return rows
+        staging = f"{self.root}/_staging/{name}-{uuid.uuid4().hex[:12]}"
+        try:
+            self.shaped(name, df).write.format("parquet").save(staging)
+            staged = self.spark.read.schema(self.table(name).schema).parquet(staging)
+            gate(name, staged)
+            self.replace_where(name, staged, predicate)
+            return staged.count()
+        finally:
+            self.remove(staging)
+
+    def remove(self, path: str) -> None:
+        """Delete a staging folder, on disk or S3; nothing if it is not there."""
+        folder = self.spark._jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
+        folder.getFileSystem(self.spark._jsc.hadoopConfiguration()).delete(folder, True)
 
     def apply_versions(self, name: str, closes: DataFrame | None, adds: DataFrame, app_id: str) -> None:
         """Restate a bitemporal table in one commit: close old versions, add new ones.
