@@ -1,0 +1,1 @@
+"""Notebooks for actuaries and reviewers; the tests execute them."""
