@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -37,6 +38,9 @@ def spark_session(conf: Conf, app: str = "telematics") -> SparkSession:
     Python workers run the driver's interpreter; otherwise users meet "No module named pandas".
     """
     use_java()
+    # naive datetimes that Spark hands to Python are in the process's zone
+    os.environ["TZ"] = "UTC"
+    time.tzset()
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     jars = ensure_jars(Path(conf.jars).expanduser())
     builder = SparkSession.builder.appName(app).config("spark.jars", ",".join(map(str, jars)))

@@ -1,0 +1,77 @@
+"""Which night may run, and what a resume runs: on the record's logic, without a lake."""
+
+import datetime as dt
+
+import pytest
+
+from jobs.catalog import NAMES
+from jobs.nightly import NightlyOptions
+from jobs.nights import Nights
+from lake.errors import ConfigError, NightRefused
+
+
+def d(day: int) -> dt.date:
+    return dt.date(2026, 1, day)
+
+
+def nights(published: list[int] | None = None, begun: dict[int, tuple[str, ...]] | None = None) -> Nights:
+    done = {d(n): frozenset((*NAMES, "night")) for n in published or []}
+    started = {d(n): frozenset(jobs) for n, jobs in (begun or {}).items()}
+    return Nights(tuple(sorted(done)), {**done, **started}, {}, {})
+
+
+def test_the_first_night_needs_no_other() -> None:
+    assert nights().to_run_first(d(8)) == ()
+
+
+def test_the_night_after_the_last_needs_no_other() -> None:
+    assert nights([5, 6]).to_run_first(d(7)) == ()
+
+
+def test_a_published_night_needs_no_other() -> None:
+    assert nights([5, 6, 7]).to_run_first(d(6)) == ()
+
+
+def test_a_begun_night_is_finished_first() -> None:
+    assert nights([5], {6: ("reference",)}).to_run_first(d(7)) == (d(6),)
+
+
+def test_a_begun_first_night_is_finished_first() -> None:
+    assert nights([], {5: ("reference",)}).to_run_first(d(6)) == (d(5),)
+
+
+def test_a_gap_is_refused_and_the_line_says_how_to_fill_it() -> None:
+    with pytest.raises(NightRefused, match=r"skip 2 night\(s\) from 2026-01-06: run `telematics nightly --from 2026-01-06 --to 2026-01-08`"):
+        nights([5]).to_run_first(d(8))
+
+
+def test_a_gap_after_a_begun_first_night_is_refused() -> None:
+    with pytest.raises(NightRefused, match="from 2026-01-06"):
+        nights([], {5: ("reference",)}).to_run_first(d(8))
+
+
+def test_a_date_before_the_first_published_night_is_refused() -> None:
+    with pytest.raises(NightRefused, match="before the first published night 2026-01-05"):
+        nights([5]).to_run_first(d(4))
+
+
+def test_previous_is_the_last_published_before() -> None:
+    assert nights([5, 6, 8]).previous(d(8)) == d(6)
+    assert nights([5]).previous(d(5)) is None
+
+
+def test_a_resume_runs_from_the_first_unfinished_job() -> None:
+    record = nights([], {5: ("reference", "ingest", "days")})
+    # days finished, trips did not: everything from trips on runs, days again among it
+    assert NightlyOptions().jobs(record, d(5)) == NAMES[NAMES.index("trips") :]
+
+
+def test_a_rerun_runs_everything_or_from_a_job_on() -> None:
+    record = nights([5])
+    assert NightlyOptions(rerun=True).jobs(record, d(5)) == NAMES
+    assert NightlyOptions(rerun=True, from_job="score").jobs(record, d(5)) == NAMES[NAMES.index("score") :]
+
+
+def test_an_unknown_job_is_named_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="unknown job 'scores': the night has reference, ingest"):
+        NightlyOptions(rerun=True, from_job="scores").jobs(nights(), d(5))
