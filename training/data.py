@@ -1,0 +1,134 @@
+"""A training frame, checked and put in a fixed order, as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lake.conf import Training
+from lake.errors import TrainingRefused
+from lake.features import FEATURES, WINDOWS_DAYS, Feature, model_features
+from training.credibility import Shrinkage, estimate, periods
+from training.scorer import FeatureSpec
+from training.split import held_out
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+MINOR_PER_UNIT = 100
+"""Cents in a currency unit; currencies with another exponent (ISO 4217) are refused by nobody yet, so do not load them."""
+OBSERVED_KM = f"km_{max(WINDOWS_DAYS)}"
+KEY = ["policy_id", "vehicle_id", "coverage", "as_of_date"]
+LABELS = ["exposure_years", "claims", "incurred_minor", "currency", "maturity_days"]
+SHRUNK_DENOMINATORS = ("distance_mm", "moving_ms", "limit_known_ms", "phone_known_ms")
+"""Features over these are rates or shares of driving, so their noise falls with distance."""
+
+
+def needed_columns(version: str) -> list[str]:
+    """Columns of a frame that training reads: key, labels, model features in every window, and distances."""
+    stems = {f.stem for f in model_features(version)} | {"km"}
+    return [*KEY, *LABELS, *(f.name for f in FEATURES[version] if f.stem in stems)]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows of one coverage that were observed driving; money in currency units, exposure in car-years."""
+
+    rows: pd.DataFrame
+    held: Mask
+    exposure: Floats
+    claims: Floats
+    incurred: Floats
+    capped: Floats
+    currency: str
+    coverage: str
+    without_trips: int
+
+    @property
+    def fitted(self) -> Mask:
+        """Rows that may be trained on."""
+        return ~self.held
+
+    @property
+    def with_amount(self) -> Mask:
+        """Rows with claims that cost something: what a severity is fitted on."""
+        return (self.claims > 0) & (self.capped > 0)
+
+
+def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
+    """Check a frame (lake.tables.FRAME, one coverage, one currency) and give it as arrays, sorted by key.
+
+    Raises TrainingRefused, naming what is wrong and how much of it, below spec.min_claims among others.
+    """
+    _check(frame, spec, version)
+    rows = frame.sort_values(KEY, kind="stable").reset_index(drop=True)
+    driven = rows[OBSERVED_KM].to_numpy(dtype=float, na_value=np.nan) > 0
+    kept = rows[driven].reset_index(drop=True)
+    claims = kept["claims"].to_numpy(dtype=float)
+    if claims.sum() < spec.min_claims:
+        raise TrainingRefused(
+            f"{int(claims.sum())} claims on {len(kept)} rows with driving: at least {spec.min_claims} are needed; "
+            "use a longer history, or lower training.min_claims knowingly"
+        )
+    incurred = kept["incurred_minor"].to_numpy(dtype=float) / MINOR_PER_UNIT
+    return Data(
+        rows=kept,
+        held=held_out(kept["policy_id"], spec.test_share, f"test/{spec.seed}"),
+        exposure=kept["exposure_years"].to_numpy(dtype=float),
+        claims=claims,
+        incurred=incurred,
+        capped=np.minimum(incurred, spec.severity_cap * claims),
+        currency=str(kept["currency"].iloc[0]),
+        coverage=str(kept["coverage"].iloc[0]),
+        without_trips=int((~driven).sum()),
+    )
+
+
+def _check(frame: pd.DataFrame, spec: Training, version: str) -> None:
+    missing = [c for c in needed_columns(version) if c not in frame.columns]
+    if missing:
+        raise TrainingRefused(f"the frame lacks {', '.join(missing)}")
+    if frame.empty:
+        raise TrainingRefused(f"the frame has no rows: 0 claims, at least {spec.min_claims} are needed")
+    for name in ("coverage", "currency"):
+        if frame[name].nunique() != 1:
+            raise TrainingRefused(f"a model is of one {name}; the frame has {', '.join(sorted(frame[name].unique()))}")
+    exposure = frame["exposure_years"].to_numpy(dtype=float, na_value=np.nan)
+    bad = int((~(np.isfinite(exposure) & (exposure > 0))).sum())
+    if bad:
+        raise TrainingRefused(f"exposure_years is not positive in {bad} of {len(frame)} rows")
+    if (frame["claims"] < 0).any():
+        raise TrainingRefused(f"claims is negative in {int((frame['claims'] < 0).sum())} of {len(frame)} rows")
+    names = [n for n in needed_columns(version) if n not in KEY + LABELS]
+    infinite = [n for n in names if np.isinf(frame[n].to_numpy(dtype=float, na_value=np.nan)).any()]
+    if infinite:
+        raise TrainingRefused(f"features with infinite values: {', '.join(infinite)}")
+
+
+def feature_specs(data: Data, version: str) -> tuple[FeatureSpec, ...]:
+    """The model's features with their means and, for rates and shares, credibility, from the rows that may be trained on.
+
+    Credibility reads each vehicle once, at its last date in the frame, for later windows contain earlier ones.
+    """
+    fitted = data.rows[data.fitted]
+    last = fitted.drop_duplicates("vehicle_id", keep="last") if data.fitted.any() else fitted
+    exposure = data.exposure[data.fitted]
+    return tuple(_feature_spec(f, fitted, exposure, _shrinkage(f, last)) for f in model_features(version))
+
+
+def _shrinkage(feature: Feature, last: pd.DataFrame) -> Shrinkage | None:
+    if feature.denominator not in SHRUNK_DENOMINATORS:
+        return None
+    segments, km = periods(last, feature.stem, WINDOWS_DAYS)
+    return estimate(segments, km, f"km_{feature.window_days}")
+
+
+def _feature_spec(feature: Feature, rows: pd.DataFrame, exposure: Floats, shrinkage: Shrinkage | None) -> FeatureSpec:
+    values = rows[feature.name].to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(values)
+    mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
+    return FeatureSpec(
+        name=feature.name, text=feature.text or feature.meaning, unit=feature.unit, window_days=feature.window_days,
+        log=feature.log, mean=mean, shrinkage=shrinkage,
+    )  # fmt: skip

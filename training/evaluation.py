@@ -1,0 +1,141 @@
+"""Measures boosters and GLMs on the policies that neither has seen."""
+
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lake.errors import TrainingRefused
+from training import metrics as m
+from training.data import Data
+from training.glm import Glm, fit_glm
+from training.metrics import Estimate
+from training.scorer import Scorer, matrix
+
+Floats = npt.NDArray[np.float64]
+
+SMALLEST_RATE = 1e-12
+
+
+class Measured(TypedDict):
+    """The part of Evidence that is made here."""
+
+    metrics: dict[str, Estimate]
+    test: pd.DataFrame
+    lift: pd.DataFrame
+    lorenz: dict[str, pd.DataFrame]
+
+
+def glms(data: Data, x: Floats, names: list[str]) -> dict[str, Glm]:
+    """A Poisson GLM of frequency and a gamma GLM of severity on the training part, same features."""
+    f, s = data.fitted, data.fitted & data.with_amount
+    return {
+        "frequency": fit_glm("poisson", x[f], names, data.claims[f] / data.exposure[f], data.exposure[f]),
+        "severity": fit_glm("gamma", x[s], names, data.capped[s] / data.claims[s], data.claims[s]),
+    }
+
+
+def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], seed: int) -> Measured:
+    """Metrics with intervals, the lift and Lorenz tables, and the test part's predictions."""
+    frequency, severity = _predicted(x, scorer)
+    glm_rate = references["frequency"].predict(x)
+    held = data.held
+    claims, exposure = data.claims[held], data.exposure[held]
+    if not claims.sum():
+        raise TrainingRefused(f"the {int(held.sum())} rows held out have no claims: nothing can be measured")
+    expected = {"model": (frequency * data.exposure)[held], "glm": (glm_rate * data.exposure)[held]}
+    null_rate = data.claims[data.fitted].sum() / data.exposure[data.fitted].sum()
+    draws = m.policy_draws(data.rows["policy_id"][held], m.DRAWS, seed)
+    test = data.rows.loc[held, ["policy_id", "vehicle_id", "as_of_date"]].assign(
+        exposure_years=exposure, claims=claims.astype(int), incurred=data.incurred[held], predicted=expected["model"],
+        predicted_glm=expected["glm"], pure_premium=(frequency * severity)[held],
+    )  # fmt: skip
+    measured = _frequency_metrics(claims, exposure, expected, null_rate, draws)
+    measured |= _severity_metrics(data, severity, references["severity"].predict(x), seed)
+    measured |= _balance(data, frequency, severity, draws) | _decomposition(claims, exposure, expected["model"])
+    return {
+        "metrics": measured,
+        "test": test.reset_index(drop=True),
+        "lift": m.lift(claims, exposure, expected["model"]),
+        "lorenz": {name: m.lorenz(claims, exposure, e / exposure) for name, e in expected.items()},
+    }
+
+
+def _predicted(x: Floats, scorer: Scorer) -> tuple[Floats, Floats]:
+    s = scorer.spec
+    frequency = scorer.frequency.predict(matrix(x, s.names, s.frequency_base_margin)) * s.alpha_frequency
+    severity = scorer.severity.predict(matrix(x, s.names, s.severity_base_margin)) * s.alpha_severity
+    return np.asarray(frequency, dtype=float), np.asarray(severity, dtype=float)
+
+
+def _frequency_metrics(
+    claims: Floats, exposure: Floats, expected: dict[str, Floats], null_rate: float, draws: Floats
+) -> dict[str, Estimate]:
+    null = m.poisson_unit_deviance(claims, null_rate * exposure)
+    out = {"frequency_null_deviance": m.estimated(m.mean_of(null, exposure), draws)}
+    units = {name: m.poisson_unit_deviance(claims, mu) for name, mu in expected.items()}
+    for name, mu in expected.items():
+        out |= {
+            f"frequency_{name}_deviance": m.estimated(m.mean_of(units[name], exposure), draws),
+            f"frequency_{name}_explained": m.estimated(m.share_explained(units[name], null), draws),
+            f"frequency_{name}_gini": m.estimated(m.gini(claims, exposure, mu / exposure), draws),
+            f"frequency_{name}_actual_over_expected": m.estimated(m.ratio_of(claims, mu), draws),
+        }
+    gain = m.mean_of(units["glm"] - units["model"], exposure)
+    return out | {"frequency_deviance_gain_over_glm": m.estimated(gain, draws)}
+
+
+def _severity_metrics(data: Data, severity: Floats, glm: Floats, seed: int) -> dict[str, Estimate]:
+    """On the capped mean amount of the test part's claims; predictions are scaled to it, for alpha carries the cap's load."""
+    rows = data.held & data.with_amount
+    if not rows.any():
+        return {}
+    fitted = data.fitted & data.with_amount
+    y, claims = data.capped[rows] / data.claims[rows], data.claims[rows]
+    scale = data.capped[fitted].sum() / (data.claims * severity)[fitted].sum()
+    null_amount = np.full(len(y), data.capped[fitted].sum() / data.claims[fitted].sum())
+    null = claims * m.gamma_unit_deviance(y, null_amount)
+    draws = m.policy_draws(data.rows["policy_id"][rows], m.DRAWS, seed)
+    out = {"severity_null_deviance": m.estimated(m.mean_of(null, claims), draws)}
+    for name, mu in {"model": severity[rows] * scale, "glm": glm[rows]}.items():
+        unit = claims * m.gamma_unit_deviance(y, mu)
+        out |= {
+            f"severity_{name}_deviance": m.estimated(m.mean_of(unit, claims), draws),
+            f"severity_{name}_explained": m.estimated(m.share_explained(unit, null), draws),
+            f"severity_{name}_actual_over_expected": m.estimated(m.ratio_of(claims * y, claims * mu), draws),
+        }
+    return out
+
+
+def _balance(data: Data, frequency: Floats, severity: Floats, draws: Floats) -> dict[str, Estimate]:
+    """Pure premium's actual over expected and Gini on the test part, and frequency's balance on the training part."""
+    held, fitted = data.held, data.fitted
+    premium = frequency * severity * data.exposure
+    train = float(data.claims[fitted].sum() / (frequency * data.exposure)[fitted].sum())
+    out = {
+        "pure_premium_actual_over_expected": m.estimated(m.ratio_of(data.incurred[held], premium[held]), draws),
+        "train_frequency_actual_over_expected": Estimate(train),
+    }
+    losses = np.maximum(data.incurred[held], 0.0)
+    if losses.sum() > 0:
+        rate = (frequency * severity)[held]
+        out["pure_premium_gini"] = m.estimated(m.gini(losses, data.exposure[held], rate), draws)
+    return out
+
+
+def _decomposition(claims: Floats, exposure: Floats, expected: Floats) -> dict[str, Estimate]:
+    """Murphy: deviance = uncertainty - discrimination + miscalibration, after isotonic recalibration; points only."""
+    from sklearn.isotonic import IsotonicRegression
+
+    order = IsotonicRegression().fit_transform(expected / exposure, claims / exposure, sample_weight=exposure)
+    # a block without claims is recalibrated to 0, where the deviance is 0 as a limit
+    recalibrated = np.maximum(order, SMALLEST_RATE) * exposure
+    mean = claims.sum() / exposure.sum() * exposure
+    deviances = [m.poisson_unit_deviance(claims, mu).sum() / exposure.sum() for mu in (expected, recalibrated, mean)]
+    model, best, uncertainty = map(float, deviances)
+    return {
+        "frequency_miscalibration": Estimate(model - best),
+        "frequency_discrimination": Estimate(uncertainty - best),
+        "frequency_uncertainty": Estimate(uncertainty),
+    }

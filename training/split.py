@@ -1,0 +1,21 @@
+"""Which policies are never trained on: a function of the policy's id alone, so that it survives new frames."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+_SPAN = 2.0**64
+
+
+def share_of(policy_id: str, salt: str) -> float:
+    """A uniform number in [0, 1) from sha256 of salt and id."""
+    return int.from_bytes(hashlib.sha256(f"{salt}/{policy_id}".encode()).digest()[:8], "big") / _SPAN
+
+
+def held_out(policies: pd.Series, share: float, salt: str) -> npt.NDArray[np.bool_]:
+    """True for rows whose policy belongs to the held-out share; all rows of a policy go together."""
+    chosen = {p: share_of(p, salt) < share for p in policies.unique()}
+    held: npt.NDArray[np.bool_] = policies.map(chosen).to_numpy(dtype=bool)
+    return held
