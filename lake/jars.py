@@ -7,15 +7,16 @@ address is needed here.
 import fcntl
 import hashlib
 import subprocess
-from contextlib import contextmanager
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyspark
 
-from lake.errors import EnvironmentProblem
+from lake.errors import EnvironmentProblem, TelematicsError
 from lake.java import find_java
 
 
@@ -64,8 +65,8 @@ def _locked(folder: Path) -> Iterator[None]:
 def _fetch(jar: Jar, folder: Path) -> None:
     with TemporaryDirectory(dir=folder) as work:
         command = [
-            find_java(), "-cp", f"{Path(pyspark.__file__).parent}/jars/*", "org.apache.ivy.Main", "-notransitive", "-confs", "default",
-            "-cache", f"{work}/ivy", "-dependency", jar.organisation, jar.artifact, jar.version,
+            find_java(), "-cp", f"{Path(pyspark.__file__).parent}/jars/*", "org.apache.ivy.Main",
+            "-notransitive", "-confs", "default", "-cache", f"{work}/ivy", "-dependency", jar.organisation, jar.artifact, jar.version,
             "-retrieve", f"{work}/[organisation]_[artifact]-[revision].[ext]",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
@@ -86,3 +87,19 @@ def ensure_jars(folder: Path) -> list[Path]:
             for jar in missing_jars(folder):
                 _fetch(jar, folder)
     return [folder / jar.file_name for jar in DELTA_JARS]
+
+
+def main() -> int:
+    """`python -m lake.jars`: fetch what is missing into the configured folder; 0, or the problem's exit code."""
+    from lake.conf import load_conf
+
+    try:
+        ensure_jars(Path(load_conf().jars).expanduser())
+    except TelematicsError as e:
+        print(f"error: {e}", file=sys.stderr)
+        return e.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

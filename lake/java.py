@@ -1,4 +1,4 @@
-"""Finding a Java 17: JAVA_HOME, then the PATH, then the one `telematics doctor --mend` installed."""
+"""Finding a Java 17: JAVA_HOME, the PATH, where systems put theirs, then the one `telematics doctor --mend` installed."""
 
 import os
 import re
@@ -14,6 +14,13 @@ MEND = (
     f"install it with your system's packages (Debian: apt-get install openjdk-{JAVA_MAJOR}-jre-headless, "
     f"macOS: brew install openjdk@{JAVA_MAJOR}) and set JAVA_HOME, or run `telematics doctor --mend`"
 )
+SYSTEM_JAVAS = (
+    f"/usr/lib/jvm/*{JAVA_MAJOR}*/bin/java",
+    f"/opt/homebrew/opt/openjdk@{JAVA_MAJOR}/bin/java",
+    f"/Library/Java/JavaVirtualMachines/*{JAVA_MAJOR}*/Contents/Home/bin/java",
+)
+"""Where Debian, Red Hat, Homebrew and macOS keep a Java that need not be the default one."""
+_VERSION_TIMEOUT_S = 60
 
 
 def installed_jdk_folder() -> Path:
@@ -22,21 +29,22 @@ def installed_jdk_folder() -> Path:
 
 
 def java_major(java: str) -> int | None:
-    """Major version of a java executable, or None if it does not run."""
+    """Major version of a java executable (8 for the old 1.8 scheme), or None if it does not run."""
     try:
-        out = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
-    except OSError:
+        out = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "(\d+)', out.stderr + out.stdout)
+    found = re.search(r'version "(?:1\.)?(\d+)', out.stderr + out.stdout)
     return int(found.group(1)) if found else None
 
 
 def _candidates() -> list[str]:
-    homes = [os.environ["JAVA_HOME"]] if os.environ.get("JAVA_HOME") else []
-    on_path = [shutil.which("java")] if not homes else []
-    mended = sorted(str(p) for p in installed_jdk_folder().glob("*/bin/java"))
-    mended += sorted(str(p) for p in installed_jdk_folder().glob("*/Contents/Home/bin/java"))
-    return [f"{h}/bin/java" for h in homes] + [p for p in on_path if p] + mended
+    home, on_path = os.environ.get("JAVA_HOME"), shutil.which("java")
+    first = [f"{home}/bin/java"] if home else []
+    first += [on_path] if on_path else []
+    system = [str(p) for pattern in SYSTEM_JAVAS for p in sorted(Path("/").glob(pattern.lstrip("/")))]
+    mended = [str(p) for p in sorted(installed_jdk_folder().glob("**/bin/java"))]
+    return list(dict.fromkeys(first + system + mended))
 
 
 def find_java() -> str:
