@@ -39,6 +39,18 @@ class Training(Section):
     severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
 
 
+class Emr(Section):
+    """The EMR Serverless application that runs the night, and what a submission needs."""
+
+    region: Annotated[str, Field(description="AWS region of the application")]
+    application_id: Annotated[str, Field(pattern=r"^[0-9a-z]{1,64}$", description="EMR Serverless application")]
+    execution_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$", description="role of the night")]
+    entry_point: Annotated[str, Field(pattern=r"^s3://", description="emr/entry.py as deployed")]
+    log_uri: Annotated[str, Field(pattern=r"^s3://", description="prefix for driver and executor logs")]
+    timeout_minutes: Annotated[int, Field(ge=5, description="a night that takes longer is cancelled")] = 240
+    spark_submit: Annotated[dict[str, str], Field(description="Spark settings that must be known before the driver starts")] = {}
+
+
 class Conf(BaseSettings):
     """Everything that differs between a laptop, staging and production."""
 
@@ -50,9 +62,12 @@ class Conf(BaseSettings):
     mlflow_tracking_uri: Annotated[str | None, Field(description="null: SQLite below the lake")] = None
     reports: Annotated[str | None, Field(description="folder of reports and data docs; null: below the lake")] = None
     logs: Annotated[str | None, Field(description="folder of JSON-lines logs; null: below the lake")] = None
-    jars: Annotated[str, Field(description="folder of the pinned jars")] = "~/.cache/insurityai-telematics/jars"
+    jars: Annotated[str | None, Field(description="folder of the pinned jars; null: EMR brings Java and Delta")] = (
+        "~/.cache/insurityai-telematics/jars"
+    )
     spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
     training: Training = Training()
+    emr: Annotated[Emr | None, Field(description="where `telematics emr` submits to; null: nowhere")] = None
     ui_port: Annotated[int, Field(description="loopback port of `telematics ui`")] = 8765
 
     @classmethod
@@ -61,7 +76,8 @@ class Conf(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables win over the file."""
         return env_settings, init_settings

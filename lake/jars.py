@@ -66,7 +66,8 @@ def _fetch(jar: Jar, folder: Path) -> None:
     with TemporaryDirectory(dir=folder) as work:
         command = [
             find_java(), "-cp", f"{Path(pyspark.__file__).parent}/jars/*", "org.apache.ivy.Main",
-            "-notransitive", "-confs", "default", "-cache", f"{work}/ivy", "-dependency", jar.organisation, jar.artifact, jar.version,
+            "-notransitive", "-confs", "default", "-cache", f"{work}/ivy",
+            "-dependency", jar.organisation, jar.artifact, jar.version,
             "-retrieve", f"{work}/[organisation]_[artifact]-[revision].[ext]",
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
@@ -94,7 +95,9 @@ def main() -> int:
     from lake.conf import load_conf
 
     try:
-        ensure_jars(Path(load_conf().jars).expanduser())
+        folder = load_conf().jars
+        if folder is not None:
+            ensure_jars(Path(folder).expanduser())
     except TelematicsError as e:
         print(f"error: {e}", file=sys.stderr)
         return e.exit_code

@@ -37,13 +37,15 @@ def spark_session(conf: Conf, app: str = "telematics") -> SparkSession:
 
     Python workers run the driver's interpreter; otherwise users meet "No module named pandas".
     """
-    use_java()
+    builder = SparkSession.builder.appName(app)
+    if conf.jars is not None:
+        use_java()
+        jars = ensure_jars(Path(conf.jars).expanduser())
+        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        builder = builder.config("spark.jars", ",".join(map(str, jars)))
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    jars = ensure_jars(Path(conf.jars).expanduser())
-    builder = SparkSession.builder.appName(app).config("spark.jars", ",".join(map(str, jars)))
     for key, value in {**BASE, **conf.spark}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
