@@ -75,5 +75,3 @@ def _drawn(x: Floats, km: Floats, features: tuple[FeatureSpec, ...], rng: np.ran
             unknown = f.shrinkage.variance_between * (1 - credibility(km[:, j], f.shrinkage.k_km))
             out[:, j] = np.maximum(x[:, j] + rng.normal(size=len(x)) * np.sqrt(unknown), 0.0)
     return out
-
-

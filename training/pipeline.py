@@ -44,9 +44,13 @@ def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1)
         facts=_facts(data),
         params=_params(spec, pair, scorer),
         glm={name: g.coefficients for name, g in references.items()},
-        sample=data.rows[data.held].sample(min(SHAP_SAMPLE_ROWS, int(data.held.sum())), random_state=spec.seed)[scorer.spec.inputs],
+        sample=_sample(data.rows.loc[data.held, scorer.spec.inputs], spec.seed),
         **evaluate(data, x, scorer, references, spec.seed),
     )
+
+
+def _sample(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    return rows.sample(min(SHAP_SAMPLE_ROWS, len(rows)), random_state=seed)
 
 
 def _fit_pair(data: Data, features: tuple[FeatureSpec, ...], x: Floats, seed: int, version: str) -> tuple[Fitted, Fitted]:
@@ -113,6 +117,7 @@ def _scorer(
             base=float(np.average(ln_frequency + ln_severity, weights=e)),
             fallback_frequency=mean_frequency,
             fallback_severity=float(np.average(premium, weights=e)) / mean_frequency,
+            fallback_sd=float(np.sqrt(np.cov(ln_frequency + ln_severity, aweights=e))),
             credibility_feature=CREDIBILITY_FEATURE, interval_credibility=knots, interval_sd=sd,
         ),
         pair[0].booster,

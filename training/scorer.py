@@ -65,6 +65,7 @@ class ScorerSpec(BaseModel):
     base: float = Field(description="exposure-weighted mean of the frame's raw ln pure premium", allow_inf_nan=False)
     fallback_frequency: float = Field(description="frame mean, claims a car-year", gt=0, allow_inf_nan=False)
     fallback_severity: float = Field(description="frame mean, currency units a claim", gt=0, allow_inf_nan=False)
+    fallback_sd: float = Field(description="standard deviation of ln pure premium between the frame's rows", ge=0)
     credibility_feature: str
     interval_credibility: tuple[float, ...] = Field(description="knots, share")
     interval_sd: tuple[float, ...] = Field(description="standard deviation of ln pure premium at the knots")
@@ -194,12 +195,13 @@ class Scorer:
         premium, relativity 1, no reasons. Its calibration is ln(mean premium) - base, so that the sum still holds."""
         s = self.spec
         premium = s.fallback_frequency * s.fallback_severity
+        spread = float(np.exp(NORMAL_90 * s.fallback_sd))
         values = {
             "frequency": s.fallback_frequency, "severity": s.fallback_severity, "pure_premium": premium, "relativity": 1.0,
             "others": 0.0, "base": s.base, "calibration": float(np.log(premium)) - s.base, "credibility": 0.0,
         }  # fmt: skip
-        rounded = {k: round(v, DECIMALS) for k, v in values.items()}
-        return rounded | {"reasons": [], "pure_premium_lower": None, "pure_premium_upper": None}
+        values |= {"pure_premium_lower": premium / spread, "pure_premium_upper": premium * spread}
+        return {k: round(v, DECIMALS) for k, v in values.items()} | {"reasons": []}
 
     def _credibility(self, rows: pd.DataFrame) -> Floats:
         shrinkage = self.spec.displayed.shrinkage
@@ -235,7 +237,8 @@ def reason(feature: FeatureSpec, value: float, contribution: float) -> dict[str,
     change = 100 * (np.exp(contribution) - 1)
     effect = f"{'raises' if change > 0 else 'lowers'} the price by {abs(change):.1f} %"
     text = f"{feature.text}, last {feature.window_days} days: {seen}; {effect}"
-    return {"feature": feature.name, "text": text, "value": round(value, DECIMALS) if known else None, "contribution": contribution}
+    stated = round(value, DECIMALS) if known else None
+    return {"feature": feature.name, "text": text, "value": stated, "contribution": contribution}
 
 
 def _amount(feature: FeatureSpec, value: float) -> str:
