@@ -1,0 +1,174 @@
+"""Loading files into any table that takes files: list, admit, parse, judge, stage, then quarantine, target and ledger.
+
+When a load is killed, the next one over the same files finds what was staged and judged, so the ledger's sums are those
+of an undisturbed load, whichever table had been written.
+"""
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.loading_admission import Admission
+from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadResult, Plan, Progress, make_plan
+from jobs.loading_stage import Block, blocks, check_nothing_lost, numbered, stage
+from jobs.loading_write import PLACE, Sums, held_back, ledger_row, quarantine, sums_by_file, write_ledger, write_target
+from lake.clock import UTC, cutoff
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import InputError
+from lake.sources import Source
+from lake.storage import StoredFile, list_files
+
+__all__ = ["LoadResult", "knowledge_floor", "load", "load_listed"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What parsing gave: sums and time of receipt per file, and counts by reason."""
+
+    sums: dict[str, Sums]
+    received_ts: dict[str, dt.datetime | None]
+    reasons: dict[str, int]
+
+
+def load(
+    lake: Lake,
+    conf: Conf,
+    source: Source,
+    inputs: Sequence[str],
+    *,
+    date: dt.date | None,
+    received_at: dt.datetime | None,
+    run_id: str,
+    floor: dt.datetime | None,
+    progress: Progress | None = None,
+) -> LoadResult:
+    """Load files named by hand into the source's table. Raises InputError where an input matches no file or nothing says
+    when the files were received; refused files are in the result and stop no other."""
+    del conf
+    if source.received is None and received_at is None and date is None:
+        raise InputError(f"source '{source.name}' does not say when its files were received: give --received-at or --date")
+    files: dict[str, StoredFile] = {}
+    for pattern in inputs:
+        found = list_files(pattern)
+        if not found:
+            raise InputError(f"no files match '{pattern}'")
+        files.update({f.path: f for f in found})
+    batch = Batch(lake, source, lake.table(source.target), date, received_at, floor, run_id, progress)
+    return load_listed(batch, [files[path] for path in sorted(files)])
+
+
+def load_listed(batch: Batch, files: Sequence[StoredFile]) -> LoadResult:
+    """Load listed files: those that are known are not read, those with known content are counted as duplicates."""
+    plan = make_plan(batch, files)
+    loaded = _parse_and_write(batch, plan.parse) if plan.parse else Loaded({}, {}, {})
+    copies = {a.file.path: Sums(read=a.records, duplicate=a.records) for a in plan.duplicates}
+    write_ledger(batch, _ledger_rows(batch, plan, loaded, copies))
+    if plan.parse:
+        batch.lake.remove(_staging(batch, plan.parse))
+    return _result(batch, plan, loaded, copies)
+
+
+def knowledge_floor(lake: Lake) -> dt.datetime | None:
+    """The cutoff of the last published night: nothing loaded now can have been known before. None before the first."""
+    published = lake.read("gold.nights").where((F.col("job") == "night") & (F.col("status") == "finished"))
+    last = published.agg(F.max("night_date").alias("last")).collect()[0]["last"]
+    return cutoff(last) if last is not None else None
+
+
+def _parse_and_write(batch: Batch, admitted: Sequence[Admission]) -> Loaded:
+    folder = _staging(batch, admitted)
+    resumed = _exists(batch.lake, f"{folder}/held/_SUCCESS")
+    spark = batch.lake.spark
+    if not resumed:
+        stage(batch, admitted, f"{folder}/rows")
+    staged = spark.read.parquet(f"{folder}/rows")
+    found = blocks(batch, staged)
+    check_nothing_lost(batch, admitted, found)
+    records = numbered(batch, staged, found)
+    good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
+    partitions = sorted({p for b in found for p in b.partitions})
+    if not resumed:
+        held_back(batch, good, partitions).write.mode("overwrite").parquet(f"{folder}/held")
+    held = spark.read.parquet(f"{folder}/held")
+    counts = [(r.source_file, r.status, r["count"]) for r in held.groupBy("source_file", "status").count().collect()]
+    sums = sums_by_file(admitted, _refused(batch, found), _sum((path, n) for path, status, n in counts if status == "duplicate"))
+    batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
+    reasons = _write_refused(batch, admitted, refused) if any(x.quarantined for x in sums.values()) else {}
+    if sum(x.read - x.quarantined for x in sums.values()) > sum(n for _, _, n in counts):
+        new = good.join(held, on=PLACE, how="left_anti") if counts else good
+        write_target(batch, admitted, new, partitions, resumed=resumed)
+    return Loaded(sums, _received(batch, admitted, found), reasons)
+
+
+def _write_refused(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> dict[str, int]:
+    quarantine(batch, admitted, refused)
+    counted = refused.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
+    return {row["reason"]: row["count"] for row in counted}
+
+
+def _refused(batch: Batch, found: Sequence[Block]) -> Counter[str]:
+    """Refused records by path; the parser cannot tell a CSV's header from a repeated one before lines are numbered."""
+    header = 1 if batch.source.format.type == "csv" else 0
+    refused = _sum((b.source_file, b.refused) for b in found)
+    return Counter({path: n - header for path, n in refused.items()})
+
+
+def _received(batch: Batch, admitted: Sequence[Admission], found: Sequence[Block]) -> dict[str, dt.datetime | None]:
+    latest: dict[str, dt.datetime | None] = {a.file.path: batch.received(a.file.path) for a in admitted}
+    for b in found:
+        if latest.get(b.source_file) is None or (b.received_ts and b.received_ts > latest[b.source_file]):  # type: ignore[operator]
+            latest[b.source_file] = b.received_ts
+    return latest
+
+
+def _ledger_rows(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -> list[tuple[object, ...]]:
+    """Rows for what the ledger does not have yet."""
+    now = dt.datetime.now(UTC)
+    outcomes = [
+        *((a, INGESTED, loaded.sums[a.file.path], loaded.received_ts[a.file.path]) for a in plan.parse),
+        *((a, DUPLICATE_FILE, copies[a.file.path], batch.received(a.file.path)) for a in plan.duplicates),
+        *((a, REFUSED, Sums(), batch.received(a.file.path)) for a in plan.refused),
+    ]
+    return [
+        ledger_row(batch, a, status, sums, received, now) for a, status, sums, received in outcomes if plan.ledgered(a, status) is None
+    ]  # fmt: skip
+
+
+def _result(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -> LoadResult:
+    """Sums of a file that the ledger has for this batch are the ledger's: they were fixed when it was loaded first."""
+    sums = dict(copies)
+    for a in plan.parse:
+        row = plan.ledgered(a, INGESTED)
+        again = Sums(row.read, row.accepted, row.duplicate, row.quarantined) if row else None
+        sums[a.file.path] = again or loaded.sums[a.file.path]
+    return LoadResult(
+        source=batch.source.name, files=len(sums) + len(plan.refused), known=plan.known, duplicate_files=len(copies),
+        read=sum(x.read for x in sums.values()), accepted=sum(x.accepted for x in sums.values()),
+        duplicate=sum(x.duplicate for x in sums.values()), quarantined=sum(x.quarantined for x in sums.values()),
+        reasons=loaded.reasons, refused=tuple((a.file.path, a.reason or "") for a in plan.refused),
+    )  # fmt: skip
+
+
+def _staging(batch: Batch, admitted: Sequence[Admission]) -> str:
+    """A folder that a load over the same files with the same settings finds again."""
+    facts = [batch.source.model_dump_json(), str(batch.date), str(batch.received_at), str(batch.floor)]
+    facts += sorted(f"{a.file.path} {a.content_sha256}" for a in admitted)
+    return f"{batch.lake.root}/_staging/load/{batch.source.name}-{hashlib.sha256(chr(10).join(facts).encode()).hexdigest()[:16]}"
+
+
+def _exists(lake: Lake, path: str) -> bool:
+    there = lake.spark._jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
+    return bool(there.getFileSystem(lake.spark._jsc.hadoopConfiguration()).exists(there))
+
+
+def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for path, n in pairs:
+        total[path] += n
+    return total

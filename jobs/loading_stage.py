@@ -1,0 +1,190 @@
+"""Parse admitted files once, judge every record, and stage what came out as Parquet below the lake's _staging."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import LongType, StringType, StructField, StructType, TimestampType
+
+from expectations import row_rules
+from jobs.loading_admission import Admission, csv_columns
+from jobs.loading_batch import Batch
+from lake.clock import cutoff
+from lake.errors import LakeError
+from lake.storage import spark_path
+from lake.tables import POINTS
+from transforms.consent import device_permissions, within
+from transforms.parse import STATED, canonical, clean_line, csv_fields, json_fields, parquet_fields
+from transforms.records import record_id
+
+_FILES = StructType([
+    StructField("source_file", StringType()), StructField("content_sha256", StringType()), StructField("_group", LongType()),
+    StructField("_stated", TimestampType()), StructField("_received", TimestampType()),
+])  # fmt: skip
+_OFFSETS = StructType([
+    StructField("source_file", StringType()), StructField("_block", LongType()), StructField("_before", LongType()),
+])  # fmt: skip
+NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""received_ts of a refused record whose source states none: its reason is missing:received_ts."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a file that one task read: its rows are numbered without a gap from `first`."""
+
+    source_file: str
+    start: int
+    rows: int
+    first: int
+    blank: int
+    refused: int
+    received_ts: dt.datetime | None
+    partitions: tuple[Any, ...]
+
+
+def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> None:
+    """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not."""
+    headers = sorted({a.header for a in admitted})
+    files = _files(batch, admitted, headers)
+    rows = _parquet_rows(batch, admitted, files) if batch.source.format.type == "parquet" else _text_rows(batch, admitted, files, headers)
+    read = canonical(rows, batch.source, batch.table)
+    judged = _judged(batch, _with_times(batch, read))
+    judged.write.mode("overwrite").parquet(folder)
+
+
+def blocks(batch: Batch, staged: DataFrame) -> list[Block]:
+    """What was read of each file, piece by piece."""
+    partition = F.col(batch.table.partition_by[0]) if batch.table.partition_by else F.lit(None)
+    taken = F.when(F.size("reasons") == 0, partition)
+    counted = staged.groupBy("source_file", "_block").agg(
+        F.count("*").alias("rows"), F.min("_id").alias("first"), F.count_if("_blank").alias("blank"),
+        F.count_if(~F.col("_blank") & (F.size("reasons") > 0)).alias("refused"),
+        F.max("received_ts").alias("received_ts"), F.collect_set(taken).alias("partitions"),
+    )  # fmt: skip
+    found = [Block(r.source_file, r._block, r.rows, r.first, r.blank, r.refused, r.received_ts, tuple(r.partitions)) for r in counted.collect()]
+    return sorted(found, key=lambda b: (b.source_file, b.start))
+
+
+def check_nothing_lost(batch: Batch, admitted: Sequence[Admission], found: Sequence[Block]) -> None:
+    """Raise LakeError unless Spark read as many records of each file as the admission counted."""
+    header = 1 if batch.source.format.type == "csv" else 0
+    read: dict[str, int] = {}
+    for b in found:
+        read[b.source_file] = read.get(b.source_file, -header) + b.rows - b.blank
+    for a in admitted:
+        if read.get(a.file.path, 0) != a.records:
+            raise LakeError(f"{a.file.path}: admission counted {a.records} records, the parser {read.get(a.file.path, 0)}; did the file change?")
+
+
+def numbered(batch: Batch, staged: DataFrame, found: Sequence[Block]) -> DataFrame:
+    """Records with source_line, from 1; without blank lines and CSV headers.
+
+    A file is read in one piece or several; a piece begins after the lines of those before it.
+    """
+    before: dict[str, int] = {}
+    offsets = []
+    for b in found:
+        offsets.append((b.source_file, b.start, before.get(b.source_file, 0) - b.first))
+        before[b.source_file] = before.get(b.source_file, 0) + b.rows
+    pieces = F.broadcast(batch.lake.spark.createDataFrame(offsets, _OFFSETS))
+    lines = staged.join(pieces, on=["source_file", "_block"], how="inner").withColumn("source_line", F.col("_id") + F.col("_before") + 1)
+    is_header = F.col("_header") & (F.col("source_line") == 1)
+    return lines.where(~F.col("_blank") & ~is_header).drop("_id", "_block", "_before", "_blank", "_header")
+
+
+def _files(batch: Batch, admitted: Sequence[Admission], headers: list[str]) -> DataFrame:
+    rows = [
+        (a.file.path, a.content_sha256, headers.index(a.header), batch.stated(a.file.path), batch.received(a.file.path))
+        for a in admitted
+    ]  # fmt: skip
+    return F.broadcast(batch.lake.spark.createDataFrame(rows, _FILES))
+
+
+def _path_read() -> Column:
+    """The path as it was listed: Spark shows it as a URI."""
+    plain = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
+    return F.regexp_replace(plain, "^file:/+", "/")
+
+
+def _text_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame, headers: list[str]) -> DataFrame:
+    layout = batch.source.format
+    # only \n ends a line, as in the admission; a \r before it is taken off afterwards
+    text = batch.lake.spark.read.option("lineSep", "\n").text([spark_path(a.file.path) for a in admitted])
+    lines = text.select(
+        _path_read().alias("source_file"), F.col("_metadata.file_block_start").alias("_block"),
+        F.monotonically_increasing_id().alias("_id"), clean_line(layout.encoding).alias("raw_text"),
+    )  # fmt: skip
+    lines = lines.withColumn("_blank", F.trim("raw_text") == "").join(files, on="source_file", how="inner")
+    if layout.type == "jsonl":
+        return json_fields(lines, batch.source)
+    return csv_fields(lines, batch.source, [(h, csv_columns(h, layout.delimiter)) for h in headers])
+
+
+def _parquet_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame) -> DataFrame:
+    """Files of one schema are read together; the canonical columns of all have one type, so they are united after that."""
+    of_schema: dict[str, list[str]] = {}
+    for a in admitted:
+        of_schema.setdefault(a.header, []).append(spark_path(a.file.path))
+    if len(of_schema) > 1:
+        raise LakeError(f"{batch.source.name}: Parquet files of {len(of_schema)} schemas: load them one schema at a time")
+    rows = batch.lake.spark.read.parquet(*next(iter(of_schema.values())))
+    found = parquet_fields(rows, batch.source).select(
+        _path_read().alias("source_file"), F.lit(0).cast("bigint").alias("_block"), F.col("_metadata.row_index").alias("_id"),
+        F.to_json("_fields").alias("raw_text"), F.lit(False).alias("_blank"), "_fields", "_malformed", "_header",
+    )  # fmt: skip
+    return found.join(files, on="source_file", how="inner")
+
+
+def _with_times(batch: Batch, rows: DataFrame) -> DataFrame:
+    """Adds stated_ts, received_ts, source, and what the table derives from a record's own columns."""
+    if STATED in rows.columns:
+        received = F.greatest(STATED, F.lit(batch.floor)) if batch.floor else F.col(STATED)
+        received = F.when(F.col(STATED).isNotNull(), received)
+        rows = rows.withColumn("received_ts", received)
+    else:
+        rows = rows.withColumn(STATED, F.col("_stated")).withColumn("received_ts", F.col("_received"))
+    if "source" not in batch.source.columns:
+        rows = rows.withColumn("source", F.lit(batch.source.name))
+    missing = [x for x in batch.table.columns if x.name not in rows.columns]
+    rows = rows.select("*", *(F.lit(None).cast(x.type).alias(x.name) for x in missing))
+    if batch.table.name == POINTS.name:
+        return rows.withColumn("event_date", F.to_date("event_ts"))
+    if "local_month" in batch.table.names:
+        return rows.withColumn("local_month", F.date_format("local_date", "yyyy-MM"))
+    return rows
+
+
+def _judged(batch: Batch, rows: DataFrame) -> DataFrame:
+    reasons = row_rules.reasons(batch.table)
+    judged = _with_permission(batch, rows).withColumn("reasons", reasons)
+    refused = F.size("reasons") > 0
+    kept = F.when(refused & row_rules.keeps_position("reasons"), F.col("raw_text"))
+    received = F.when(refused, F.coalesce("received_ts", F.lit(NEVER))).otherwise(F.col("received_ts"))
+    judged = judged.withColumn("raw_text", kept).withColumn("received_ts", received)
+    if batch.table.name == POINTS.name:
+        judged = judged.withColumn("record_id", F.when(~refused, record_id()))
+    own = [x for x in batch.table.names if x not in ("known_from", "known_to", "source_line")]
+    place = ("source_file", "content_sha256", "received_ts", "stated_ts", "raw_text", "reasons", "_id", "_block", "_blank", "_header")
+    return judged.select(*dict.fromkeys([*own, *place]))
+
+
+def _with_permission(batch: Batch, rows: DataFrame) -> DataFrame:
+    """Adds _covered and _consented: null where consent is waived or the record has no device and time."""
+    unasked = F.lit(None).cast("boolean")
+    if batch.table.name != POINTS.name or not batch.source.consent.required:
+        return rows.withColumn("_covered", unasked).withColumn("_consented", unasked)
+    names = ("reference.devices", "reference.policies", "reference.consents")
+    permissions = device_permissions(*(_as_known(batch, name) for name in names))
+    joined = rows.join(permissions, on="device_id", how="left")
+    asked = F.col("device_id").isNotNull() & F.col("event_ts").isNotNull()
+    covered, consented = (F.when(asked, within(x, "event_ts")) for x in ("covers", "consented"))
+    return joined.withColumn("_covered", covered).withColumn("_consented", consented).drop("covers", "consented")
+
+
+def _as_known(batch: Batch, name: str) -> DataFrame:
+    if batch.date is not None:
+        return batch.lake.read_known(name, cutoff(batch.date))
+    return batch.lake.read(name).where(F.col("known_to").isNull())

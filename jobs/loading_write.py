@@ -1,0 +1,125 @@
+"""Write what a load staged: quarantine, target, ledger, in this order, each append under its transaction id."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.loading_admission import Admission
+from jobs.loading_batch import Batch
+from lake.delta import transaction_id
+from lake.errors import LakeError
+from lake.tables import LEDGER, POINTS
+from transforms.records import not_to_write
+from transforms.reference import chain, first_versions, repeated_keys, repeats
+
+PLACE = ["source_file", "source_line"]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What became of a file's records."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+    def check(self, path: str) -> None:
+        """Raise LakeError unless every record is accounted for."""
+        if self.read != self.accepted + self.duplicate + self.quarantined or min(self.accepted, self.duplicate, self.quarantined) < 0:
+            raise LakeError(f"{path}: {self.read} records read, but {self.accepted} + {self.duplicate} + {self.quarantined} accounted for")
+
+
+def held_back(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame:
+    """Records that are not to be written although nothing is wrong with them: source_file, source_line, status."""
+    if batch.table.name == POINTS.name:
+        known = batch.lake.read(POINTS.name).where((F.col("source") == batch.source.name) & F.col("event_date").isin(*partitions))
+        return not_to_write(good, known)
+    versions = touched_versions(batch, good, partitions)
+    if versions is None and repeated_keys(good, batch.table).isEmpty():
+        return good.select(*PLACE, F.lit("").alias("status")).limit(0)
+    return repeats(good, _or_none(batch, versions), batch.table)
+
+
+def touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame | None:
+    """All versions of the records' keys; None where the keys are new, so that a plain append serves."""
+    if not batch.lake.exists(batch.table.name):
+        return None
+    versions = batch.lake.read(batch.table.name)
+    for name in batch.table.partition_by:
+        versions = versions.where(F.col(name).isin(*partitions))
+    touched = versions.join(good.select(*batch.table.key).distinct(), on=list(batch.table.key), how="left_semi")
+    return None if touched.isEmpty() else touched
+
+
+def write_target(batch: Batch, admitted: Sequence[Admission], new: DataFrame, partitions: Iterable[Any], *, resumed: bool) -> None:
+    """Append points, or restate versions. `resumed` loads may have been here before they were killed."""
+    app_id = _app_id(batch, batch.table.name, admitted)
+    if batch.table.name == POINTS.name:
+        batch.lake.append_once(batch.table.name, new, app_id)
+        return
+    versions = touched_versions(batch, new, partitions)
+    if versions is not None and resumed:
+        new = new.join(repeats(new, versions, batch.table), on=PLACE, how="left_anti")
+        if new.isEmpty():
+            return
+    if versions is None and repeated_keys(new, batch.table).isEmpty():
+        batch.lake.append_once(batch.table.name, first_versions(new, batch.table), app_id)
+        return
+    closes, adds = chain(new, _or_none(batch, versions), batch.table)
+    batch.lake.apply_versions(batch.table.name, closes if versions is not None else None, adds, app_id)
+
+
+def quarantine(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> None:
+    """Append refused records that are not there yet."""
+    place = F.to_json(F.array("source", "content_sha256", F.col("source_line").cast("string")))
+    rows = refused.withColumn("source", F.lit(batch.source.name)).withColumn("quarantine_id", F.sha2(place, 256))
+    rows = rows.withColumn("target", F.lit(batch.table.name))
+    if batch.lake.exists("bronze.quarantine"):
+        there = batch.lake.read("bronze.quarantine").where(F.col("source") == batch.source.name).select("quarantine_id")
+        rows = rows.join(there, on="quarantine_id", how="left_anti")
+    batch.lake.append_once("bronze.quarantine", rows, _app_id(batch, "bronze.quarantine", admitted))
+
+
+def ledger_row(
+    batch: Batch, admission: Admission, status: str, sums: Sums, received_ts: dt.datetime | None, finished_at: dt.datetime
+) -> tuple[Any, ...]:
+    """A row of the ledger, in its columns' order. Raises LakeError if records are unaccounted for."""
+    sums.check(admission.file.path)
+    file = admission.file
+    return (
+        batch.source.name, batch.table.name, file.path, admission.content_sha256, file.fingerprint, status, admission.reason,
+        file.size_bytes, admission.inflated_bytes, received_ts, batch.date,
+        sums.read, sums.accepted, sums.duplicate, sums.quarantined, batch.run_id, finished_at,
+    )  # fmt: skip
+
+
+def write_ledger(batch: Batch, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Append rows, if there are any."""
+    if not rows:
+        return
+    key = [LEDGER.names.index(x) for x in LEDGER.key]
+    app_id = transaction_id(f"load/{batch.source.name}", LEDGER.name, batch.date, ["/".join(row[i] for i in key) for row in rows])
+    batch.lake.append_once(LEDGER.name, batch.lake.spark.createDataFrame(rows, LEDGER.schema).coalesce(1), app_id)
+
+
+def sums_by_file(admitted: Sequence[Admission], refused: Counter[str], duplicate: Counter[str]) -> dict[str, Sums]:
+    """Sums per path: what is neither refused nor a duplicate is in the target."""
+    found = {}
+    for a in admitted:
+        path, read = a.file.path, a.records
+        found[path] = Sums(read, read - refused[path] - duplicate[path], duplicate[path], refused[path])
+    return found
+
+
+def _or_none(batch: Batch, versions: DataFrame | None) -> DataFrame:
+    return versions if versions is not None else batch.lake.spark.createDataFrame([], batch.table.schema)
+
+
+def _app_id(batch: Batch, table: str, admitted: Sequence[Admission]) -> str:
+    return transaction_id(f"load/{batch.source.name}", table, batch.date, [a.content_sha256 for a in admitted])
