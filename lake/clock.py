@@ -13,8 +13,13 @@ def cutoff(date: dt.date) -> dt.datetime:
     return dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), UTC)
 
 
-def known_at(at: dt.datetime) -> Column:
-    """True for the version of a bitemporal row that was known at `at`, exclusive."""
+def cutoff_of(date: Column) -> Column:
+    """`cutoff` of a date column; the session's zone is UTC."""
+    return F.date_add(date, 1).cast("timestamp")
+
+
+def known_at(at: dt.datetime | Column) -> Column:
+    """True for the version of a bitemporal row that was known at `at`, exclusive; a column gives each row its own."""
     return (F.col("known_from") < F.lit(at)) & (F.col("known_to").isNull() | (F.col("known_to") >= F.lit(at)))
 
 

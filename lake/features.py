@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lake.columns import Column
+from lake.errors import ConfigError
 
 FEATURE_VERSION_1 = "v1"
 WINDOWS_DAYS = (7, 28, 90, 365)
@@ -52,6 +53,8 @@ WINDOW_COUNTS = {
     "days_driven": "days with a row in the window",
     "span_days": "days from the first driven day in the window to its end",
 }
+"""What a window has besides sums. The span, not the window's length, divides the distance of a car that was insured
+last month; it overstates a first day (which is a driven one by choice), so short histories need credibility."""
 
 _MM_PER_KM = 1e6
 _PER_100_KM = 100.0 * _MM_PER_KM
@@ -93,11 +96,18 @@ FEATURES: dict[str, tuple[Feature, ...]] = {FEATURE_VERSION_1: tuple(f for w in 
 """Feature lists by version; versions live side by side and are never edited once a model has used them."""
 
 
+def feature_list(version: str = FEATURE_VERSION_1) -> tuple[Feature, ...]:
+    """All features of a version. Raises ConfigError naming the versions there are."""
+    if version not in FEATURES:
+        raise ConfigError(f"unknown feature version '{version}'; the catalogue has {', '.join(FEATURES)}")
+    return FEATURES[version]
+
+
 def model_features(version: str = FEATURE_VERSION_1) -> tuple[Feature, ...]:
     """The features a model of this version sees, in order; training and scoring both call this."""
-    return tuple(f for f in FEATURES[version] if f.model)
+    return tuple(f for f in feature_list(version) if f.model)
 
 
 def feature_columns(version: str = FEATURE_VERSION_1) -> tuple[Column, ...]:
     """Columns of gold.policy_features for a version."""
-    return tuple(Column(f.name, "double", f.unit, f"{f.meaning}, last {f.window_days} days: {f.formula}") for f in FEATURES[version])
+    return tuple(Column(f.name, "double", f.unit, f"{f.meaning}, last {f.window_days} days: {f.formula}") for f in feature_list(version))
