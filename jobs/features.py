@@ -19,7 +19,9 @@ def run(ctx: JobContext) -> JobResult:
     """Publish gold.policy_features for the date. Raises what the gate raises; the table then stays as it was."""
     predicate = f"as_of_date = DATE'{ctx.date}' AND feature_version = '{FEATURE_VERSION_1}'"
     rows = ctx.lake.publish(TABLE, features_as_of(ctx.lake, ctx.date), predicate, ctx.gate)
-    return JobResult(rows, f"features {FEATURE_VERSION_1} of {rows} vehicles as of {ctx.date}", {"feature_version": FEATURE_VERSION_1})
+    return JobResult(
+        rows, f"features {FEATURE_VERSION_1} of {rows} vehicles as of {ctx.date}", {"feature_version": FEATURE_VERSION_1}
+    )
 
 
 def features_as_of(lake: Lake, date: dt.date) -> DataFrame:

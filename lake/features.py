@@ -110,4 +110,6 @@ def model_features(version: str = FEATURE_VERSION_1) -> tuple[Feature, ...]:
 
 def feature_columns(version: str = FEATURE_VERSION_1) -> tuple[Column, ...]:
     """Columns of gold.policy_features for a version."""
-    return tuple(Column(f.name, "double", f.unit, f"{f.meaning}, last {f.window_days} days: {f.formula}") for f in feature_list(version))
+    return tuple(
+        Column(f.name, "double", f.unit, f"{f.meaning}, last {f.window_days} days: {f.formula}") for f in feature_list(version)
+    )

@@ -35,7 +35,11 @@ def match_claims(claims: DataFrame, policies: DataFrame) -> DataFrame:
         F.max(same_cover & covered).alias("_covered"),
         F.max(same_cover & covered & (F.col("c.currency") == F.col("p.currency"))).alias("_same_currency"),
     )
-    return joined.groupBy(F.col("c.claim_id").alias("claim_id")).agg(*facts).select(*_CLAIM, "incurred_minor", _outcome().alias("outcome"))
+    return (
+        joined.groupBy(F.col("c.claim_id").alias("claim_id"))
+        .agg(*facts)
+        .select(*_CLAIM, "incurred_minor", _outcome().alias("outcome"))
+    )
 
 
 def _outcome() -> Column:

@@ -1,0 +1,101 @@
+"""Job `performance`: claims that occurred under published champion scores, against what those expected.
+
+Cost follows the new data. The exposure of a night's scores is closed by the next night, so expected claims are carried:
+the job reads the scores of the last published night, the performance rows of that night, policies and claims, never
+older scores. Actual claims are counted anew every night, for they are reported late, change and turn out to be nil.
+What a night's cover was is taken as known when the next night closed it; a cancellation learned later changes actual
+claims but not exposure that was earned.
+"""
+
+import datetime as dt
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import JobContext, JobResult
+from lake.clock import cutoff
+from lake.delta import Lake
+from lake.errors import LakeError
+from lake.tables import PERFORMANCE
+from monitoring.performance import ALL, SEGMENTS, Experience, Key, by_segment, performance_rows
+from transforms.claims import EVENT, match_claims
+from transforms.exposure import COVER_KEY, earned_exposure, in_force
+
+TABLE = "gold.performance"
+CHAMPION = "champion"
+
+
+def run(ctx: JobContext) -> JobResult:
+    """Publish gold.performance for the date; nothing on a first night, whose scores have no exposure yet.
+
+    Raises LakeError where the night before lacks its performance rows although there were scores before it.
+    """
+    first = _first_scored(ctx)
+    if ctx.previous is None or first is None:
+        return JobResult(0, "no scores were published before this night: no exposure to measure")
+    policies = ctx.lake.read_known("reference.policies", ctx.cutoff)
+    experience = _carried(ctx.lake, first, ctx.previous, ctx.date)
+    for key, new in _new_experience(ctx, ctx.previous, policies).items():
+        experience[key] = experience.get(key, Experience()).plus(new)
+    claims = _actual(ctx, first, policies)
+    rows = performance_rows(ctx.date, experience, claims)
+    df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
+    ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
+    return JobResult(len(rows), _message(experience, claims), {"first_scored": str(first)})
+
+
+def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
+    whole = experience.get((ALL, ALL), Experience())
+    return (
+        f"{claims.get((ALL, ALL), 0)} claims, {whole.expected:.1f} expected in {whole.car_years:.1f} car-years "
+        f"of mean age {whole.maturity_days:.0f} days"
+    )
+
+
+def _first_scored(ctx: JobContext) -> dt.date | None:
+    """The first date before this night that has scores."""
+    earlier = ctx.lake.read("gold.policy_scores").where(F.col("score_date") < F.lit(ctx.date))
+    found: dt.date | None = earlier.agg(F.min("score_date")).collect()[0][0]
+    return found
+
+
+def _carried(lake: Lake, first: dt.date, previous: dt.date, date: dt.date) -> dict[Key, Experience]:
+    """Experience as of the night before, aged to this one."""
+    rows = lake.read(TABLE).where(F.col("score_date") == F.lit(previous)).collect()
+    if not rows and first < previous:
+        raise LakeError(f"{TABLE} has no rows for {previous}, but scores since {first}: rerun that night from job performance")
+    days = (date - previous).days
+    return {
+        (r["segment"], r["value"]): Experience(r["earned_car_years"], r["expected_claims"], r["maturity_days"]).aged(days)
+        for r in rows
+    }
+
+
+def _new_experience(ctx: JobContext, previous: dt.date, policies: DataFrame) -> dict[Key, Experience]:
+    """What the scores of `previous` expected until this night's cutoff, while their cover was in force."""
+    start = cutoff(previous)
+    scores = ctx.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(previous)) & (F.col("role") == CHAMPION))
+    spans = scores.where("frequency IS NOT NULL").select(
+        *COVER_KEY, "frequency", F.lit(start).alias("start_ts"), F.lit(ctx.cutoff).alias("end_ts")
+    )
+    bands = in_force(policies, start).select(*COVER_KEY, *(s for s in SEGMENTS if s not in COVER_KEY))
+    earned = earned_exposure(policies, spans).join(bands, on=list(COVER_KEY), how="left")
+    sums = [F.sum("exposure_years").alias("years"), F.sum(F.col("frequency") * F.col("exposure_years")).alias("expected")]
+    mean_age_days = (ctx.date - previous).days / 2
+    rows = by_segment(earned, sums).collect()
+    return {(r["segment"], r["value"]): Experience(r["years"], r["expected"], mean_age_days) for r in rows}
+
+
+def _actual(ctx: JobContext, first: dt.date, policies: DataFrame) -> dict[Key, int]:
+    """Claim events since the first scores' cutoff, as known now, on cover that the scores of that day could hold."""
+    since = F.col("occurred_ts") >= F.lit(cutoff(first))
+    claims = ctx.lake.read_known("reference.claims", ctx.cutoff).where(since & (F.col("occurred_ts") < F.lit(ctx.cutoff)))
+    events = (
+        match_claims(claims, policies).where(F.col("outcome") == EVENT).withColumn("_day", F.date_trunc("day", "occurred_ts"))
+    )
+    scored = events.select("claim_id", *COVER_KEY, "_day").join(policies.drop("currency"), on=list(COVER_KEY), how="inner")
+    in_force_then = (F.col("valid_from") <= F.col("_day")) & (F.col("valid_to").isNull() | (F.col("valid_to") > F.col("_day")))
+    bands = [s for s in SEGMENTS if s not in COVER_KEY]
+    once = scored.where(in_force_then).groupBy("claim_id", *COVER_KEY).agg(*(F.max_by(b, "valid_from").alias(b) for b in bands))
+    rows = by_segment(once, [F.count(F.lit(1)).alias("claims")]).collect()
+    return {(r["segment"], r["value"]): r["claims"] for r in rows}
