@@ -24,9 +24,7 @@ def frame(policies: int = 3000, seed: int = 1, claims_a_year: float = CLAIMS_A_Y
     return pd.concat([_date(t0, brake, night, a_day, claims_a_year, rng) for t0 in T0], ignore_index=True)
 
 
-def _date(
-    t0: dt.date, brake: Any, night: Any, a_day: Any, claims_a_year: float, rng: np.random.Generator
-) -> pd.DataFrame:
+def _date(t0: dt.date, brake: Any, night: Any, a_day: Any, claims_a_year: float, rng: np.random.Generator) -> pd.DataFrame:
     n = len(brake)
     rate = claims_a_year * (brake / BRAKES_PER_100KM) ** 0.6 * np.exp(4 * (night - 1 / 21)) * (a_day / 32) ** 0.3
     exposure = rng.uniform(0.1, 0.49, n)

@@ -1,0 +1,17 @@
+"""Which code trained a model."""
+
+import subprocess
+from pathlib import Path
+
+UNKNOWN = "unknown"
+TIMEOUT_S = 10
+
+
+def git_commit() -> str:
+    """The commit of the checkout that this file is in; "unknown" for an installed wheel or without git."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return UNKNOWN
+    return done.stdout.strip() or UNKNOWN

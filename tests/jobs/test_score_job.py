@@ -1,0 +1,136 @@
+import datetime as dt
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from jobs.context import JobContext
+from jobs.score import run, score_batch
+from lake.clock import cutoff
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import LakeError, NoChampion
+from lake.features import FEATURE_VERSION_1, feature_columns
+from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
+from tests.training.given import the_frame, trained
+
+D = dt.date(2026, 3, 2)
+NEXT = D + dt.timedelta(days=1)
+LOADED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+START = dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
+EXPIRED = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
+OBSERVED = {k: float(v) for k, v in the_frame().iloc[0].items() if k in {c.name for c in feature_columns()}}
+
+
+def policy(n: int, **changes: Any) -> dict[str, Any]:
+    row = {
+        "policy_id": f"p{n}", "vehicle_id": f"v{n}", "coverage": "liability", "valid_from": START, "valid_to": None,
+        "currency": "EUR", "known_from": LOADED,
+    }  # fmt: skip
+    return row | changes
+
+
+def consent(n: int, **changes: Any) -> dict[str, Any]:
+    return {"policy_id": f"p{n}", "purpose": "pricing", "valid_from": START, "valid_to": None, "known_from": LOADED} | changes
+
+
+def feature_row(n: int, date: dt.date, **changes: Any) -> dict[str, Any]:
+    return {"vehicle_id": f"v{n}", "as_of_date": date, "feature_version": FEATURE_VERSION_1, **OBSERVED, **changes}
+
+
+def append(lake: Lake, name: str, rows: list[dict[str, Any]], app_id: str) -> None:
+    schema = lake.table(name).schema
+    values = [tuple(_none(row.get(n)) for n in schema.names) for row in rows]
+    for field in schema.fields:
+        field.nullable = True
+    lake.append_once(name, lake.spark.createDataFrame(values, schema), app_id)
+
+
+def _none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def context(lake: Lake, conf: Conf, date: dt.date, previous: dt.date | None = None) -> JobContext:
+    return JobContext(conf, lake, date, previous, "test", lambda name, df: None)
+
+
+@pytest.fixture
+def book(lake: Lake) -> Lake:
+    """p1 and p5 are scored, p2 has no consent, p3 no features, p4 has expired, p6 is learned of on the next day."""
+    policies = [policy(1), policy(2), policy(3), policy(4, valid_to=EXPIRED), policy(5), policy(6, known_from=cutoff(D))]
+    append(lake, "reference.policies", policies, "policies")
+    append(lake, "reference.consents", [consent(n) for n in (1, 3, 4, 5, 6)] + [consent(2, purpose="research")], "consents")
+    harsher = {"brake_per_100km_90": 9.0, "brake_per_100km_365": 9.0}
+    rows = [feature_row(n, D) for n in (1, 2, 4, 5)] + [feature_row(1, NEXT, **harsher), feature_row(5, NEXT)]
+    append(lake, "gold.policy_features", rows, "features")
+    return lake
+
+
+def scores(lake: Lake, date: dt.date) -> pd.DataFrame:
+    return lake.read("gold.policy_scores").where(f"score_date = DATE'{date}'").toPandas().set_index("policy_id").sort_index()
+
+
+def test_two_nights(book: Lake, conf: Conf) -> None:
+    conf = conf_with_champion(conf)
+    result = run(context(book, conf, D))
+    first = scores(book, D)
+    assert result.rows == 4
+    assert result.detail["model"] == MODEL
+    assert result.detail["run_id"] == store()[1].run_id
+    assert "1 no_consent, 1 no_trips" in result.message
+    # p4 has expired and p6 was not known before the cutoff
+    assert first.index.tolist() == ["p1", "p2", "p3", "p5"]
+    assert first["fallback_reason"].fillna("").tolist() == ["", "no_consent", "no_trips", ""]
+    assert first["change_reason"].tolist() == ["new_policy"] * 4
+
+    # by fallback: the frame's mean, relativity 1, and nothing observed is stated without consent
+    spec = trained().scorer.spec
+    assert first.loc["p2", "pure_premium"] == pytest.approx(spec.fallback_frequency * spec.fallback_severity)
+    assert first.loc["p2", "relativity"] == 1.0
+    assert pd.isna(first.loc["p2", "km_365"])
+    assert len(first.loc["p2", "reasons"]) == 0
+
+    # the same features give what the scorer gives outside Spark, and what is stated adds up
+    alone = trained().scorer.score(pd.DataFrame([OBSERVED])).iloc[0]
+    for name in ("frequency", "severity", "pure_premium", "credibility", "pure_premium_lower"):
+        assert first.loc["p1", name] == pytest.approx(alone[name], rel=1e-9)
+    for _, row in first.iterrows():
+        total = row["base"] + sum(r["contribution"] for r in row["reasons"]) + row["others"] + row["calibration"]
+        assert total == pytest.approx(math.log(row["pure_premium"]), abs=1e-6)
+    assert first.loc["p1", "lineage"]["frame_hash"] == LINEAGE["frame_hash"]
+    assert first.loc["p1", "days_observed"] == 365
+
+    # the next night: p1 brakes harder, p5 drives as before, p2 is still without consent, p6 is new and has no trips
+    run(context(book, conf, NEXT, previous=D))
+    second = scores(book, NEXT)
+    assert second.loc["p1", "change_reason"].startswith("brake_per_100km_")
+    assert second.loc["p1", "previous_pure_premium"] == first.loc["p1", "pure_premium"]
+    assert second.loc["p1", "change"] == pytest.approx(second.loc["p1", "pure_premium"] / first.loc["p1", "pure_premium"] - 1)
+    assert second.loc["p1", "change"] > 0
+    assert second.loc["p5", "change"] == 0
+    assert second["change_reason"].isna().to_dict() == {"p1": False, "p2": True, "p3": True, "p5": True, "p6": False}
+    assert second.loc["p6", "change_reason"] == "new_policy"
+
+    # a rerun of the first night gives the same rows
+    run(context(book, conf, D))
+    pd.testing.assert_frame_equal(scores(book, D), first)
+
+
+def test_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
+    with pytest.raises(NoChampion, match="telematics registry promote pure-premium-liability"):
+        run(context(book, conf, D))
+    assert not book.exists("gold.policy_scores")
+
+
+def test_failure_in_a_worker_keeps_its_type_and_its_one_line(book: Lake, conf: Conf) -> None:
+    append(book, "gold.policy_features", [feature_row(1, NEXT + dt.timedelta(days=1), km_90=math.inf)], "infinite")
+    with pytest.raises(LakeError, match=r"^features with infinite values: km_90$"):
+        run(context(book, conf_with_champion(conf), NEXT + dt.timedelta(days=1)))
+
+
+def test_batch_without_anybody_to_score() -> None:
+    rows = pd.DataFrame([{"policy_id": "p", "vehicle_id": "v", "coverage": "liability", "consented": False, **OBSERVED}])
+    out = score_batch(trained().scorer, rows).iloc[0]
+    assert out["fallback"]
+    assert pd.isna(out["days_observed"])
