@@ -1,6 +1,7 @@
 """The raw fleet's local days as tables of points: trips one after another, each from where the last one ended."""
 
 import datetime as dt
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -53,7 +54,7 @@ def _joined(parts: list[Points], planned: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _dated(events: list[tuple[object, ...]], planned: pd.DataFrame) -> pd.DataFrame:
+def _dated(events: Sequence[tuple[object, ...]], planned: pd.DataFrame) -> pd.DataFrame:
     """Planted events with device and start in ms of the epoch."""
     table = pd.DataFrame(events, columns=["trip", *EVENT_COLUMNS])
     of_trip = planned.loc[table["trip"], ["device_id", "start_ms"]].reset_index(drop=True)

@@ -63,7 +63,7 @@ def _stuck(rng: np.random.Generator, points: pd.DataFrame) -> tuple[pd.DataFrame
     noted = [points.iloc[:0]]
     for trip in _chosen_trips(rng, points, STUCK_TRIP_P):
         at = np.flatnonzero(points["trip"] == trip)
-        length = int(min(rng.integers(*STUCK_POINTS), len(at) - 1))
+        length = min(int(rng.integers(*STUCK_POINTS)), len(at) - 1)
         begin = int(rng.integers(0, len(at) - length))
         frozen = points.iloc[at[begin]]
         points.loc[points.index[at[begin + 1 : begin + length]], list(_FROZEN)] = frozen[list(_FROZEN)].to_numpy(np.float64)

@@ -9,14 +9,16 @@ from lake.errors import InputError
 
 
 def rates(out: Path) -> pd.DataFrame:
-    """True rates of a simulation: policy_id, vehicle_id, annual_frequency (claims a car-year), mean_severity (currency units).
+    """True rates of a simulation: policy_id, vehicle_id, annual_frequency (claims a car-year), mean_severity (currency
+    units a claim).
 
     Raises InputError where `out` holds no simulation.
     """
     path = Path(out) / "truth" / "drivers.parquet"
     if not path.is_file():
         raise InputError(f"{path} is not there: give the folder that `telematics simulate --out` wrote")
-    return pd.read_parquet(path, columns=["policy_id", "vehicle_id", "annual_frequency", "mean_severity"]).dropna(subset="policy_id")
+    drivers = pd.read_parquet(path, columns=["policy_id", "vehicle_id", "annual_frequency", "mean_severity"])
+    return drivers.dropna(subset="policy_id")
 
 
 def gini(truth: pd.DataFrame, frame: pd.DataFrame) -> float:

@@ -117,7 +117,8 @@ class Trips:
     def _overlap(self, hours: tuple[float, float]) -> Floats:
         """Seconds of each trip between two local hours of its day."""
         begin, end = (h * _HOUR_S for h in hours)
-        return np.clip(np.minimum(self.start_s + self.duration_s, end) - np.maximum(self.start_s, begin), 0.0, None)
+        inside: Floats = np.minimum(self.start_s + self.duration_s, end) - np.maximum(self.start_s, begin)
+        return np.maximum(inside, 0.0)
 
 
 def draw(rng: np.random.Generator, drivers: pd.DataFrame, driver: Ints, day: npt.NDArray[np.datetime64]) -> Trips:
@@ -211,9 +212,7 @@ def is_weekend(day: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
     return (day.astype("datetime64[D]").astype(np.int64) + 3) % 7 >= _SATURDAY
 
 
-def _slots(
-    rng: np.random.Generator, drivers: pd.DataFrame, driver: Ints, weekend: npt.NDArray[np.bool_]
-) -> tuple[Ints, Ints]:
+def _slots(rng: np.random.Generator, drivers: pd.DataFrame, driver: Ints, weekend: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Candidate day and slot of every trip, in order."""
     p = SLOT_P[weekend.astype(np.int64)]
     p[:, 0] *= _of(drivers, "night_p", driver)

@@ -132,7 +132,8 @@ def phases(legs: Legs, distance_m: float, dwell_s: float) -> Phases:
 
 
 def _woven(first: float, *parts: Floats) -> Floats:
-    return np.r_[first, np.column_stack(parts).ravel()]
+    woven: Floats = np.r_[first, np.column_stack(parts).ravel()]
+    return woven
 
 
 def motion(plan: Phases, heading_rad: float) -> dict[str, Floats]:
@@ -198,4 +199,3 @@ def _drift(rng: np.random.Generator, moving: npt.NDArray[np.bool_]) -> Floats:
     shock[0] = rng.normal(0.0, POSITION_NOISE_M)
     drift: Floats = lfilter([1.0], [1.0, -rho], shock)[np.cumsum(moving)]
     return drift
-

@@ -37,11 +37,13 @@ class Summary:
         """A few lines for people."""
         last = self.start + dt.timedelta(days=self.days - 1)
         planted = ", ".join(f"{kind} {n:,}" for kind, n in self.faults.items()) or "none"
-        gini = "no claims" if self.oracle_gini is None else f"{self.claims:,} claims; Gini of the true rate on them {self.oracle_gini:.3f}"
+        gini = "" if self.oracle_gini is None else f"; Gini of the true rate on them {self.oracle_gini:.3f}"
         return "\n".join(
             (
-                f"{self.policies} cars from {self.start} to {last}: {self.trips:,} trips, {self.points:,} points in {self.files} files",
-                f"book: {self.book_policies:,} policies, {self.policy_days:,} policy days; {gini}",
+                f"{self.policies} cars from {self.start} to {last}:",
+                f"  {self.trips:,} trips, {self.points:,} points in {self.files} files",
+                f"book: {self.book_policies:,} policies, {self.policy_days:,} policy days",
+                f"claims that occurred: {self.claims:,}{gini}",
                 f"planted faults: {planted}",
                 f"special cases: {', '.join(self.cases) or 'none (they need 10 policies)'}",
                 f"below {self.out}: sim_phone/, reference/, history/, truth/ (which never enters the lake)",
