@@ -17,7 +17,8 @@ def held_by(rows: DataFrame, trips: DataFrame) -> DataFrame:
     )  # fmt: skip
     same_device = (F.col("source") == F.col("_source")) & (F.col("device_id") == F.col("_device"))
     within = F.col("start_ts").between(F.col("_start"), F.col("_end"))
-    return rows.drop("superseded_by").join(holder, on=same_device & within, how="inner").drop("_source", "_device", "_start", "_end")
+    held = rows.drop("superseded_by").join(holder, on=same_device & within, how="inner")
+    return held.drop("_source", "_device", "_start", "_end")
 
 
 def restate(current: DataFrame, computed: DataFrame, key: Sequence[str], content: Sequence[str]) -> tuple[DataFrame, DataFrame]:

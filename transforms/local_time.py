@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.functions import pandas_udf
+from pyspark.sql.pandas.functions import pandas_udf
 
 if TYPE_CHECKING:
     from timezonefinder import TimezoneFinder
