@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lake.sources import SET_BY_LOADER
 from lake.tables import POINTS, Table
 
 STANDARD_GRAVITY_MPS2 = 9.80665
@@ -40,9 +41,6 @@ RANGES = {
 }
 """Only what cannot be; what is merely unlikely is the business of the trips."""
 EVENT_TIMES = ("event_ts", "occurred_ts")
-SET_BY_LOADER = frozenset(
-    {"record_id", "source", "event_date", "received_ts", "source_file", "source_line", "content_sha256", "known_from", "known_to", "local_month"}
-)
 
 
 def reasons(table: Table) -> Column:

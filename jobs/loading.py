@@ -36,7 +36,7 @@ class Loaded:
     reasons: dict[str, int]
 
 
-def load(
+def load(  # noqa: PLR0913 - what a command line can say about a load
     lake: Lake,
     conf: Conf,
     source: Source,
@@ -120,11 +120,14 @@ def _refused(batch: Batch, found: Sequence[Block]) -> Counter[str]:
 
 
 def _received(batch: Batch, admitted: Sequence[Admission], found: Sequence[Block]) -> dict[str, dt.datetime | None]:
-    latest: dict[str, dt.datetime | None] = {a.file.path: batch.received(a.file.path) for a in admitted}
+    """Per path: what was said of the file as a whole, else the latest of its records."""
+    latest: dict[str, dt.datetime] = {}
     for b in found:
-        if latest.get(b.source_file) is None or (b.received_ts and b.received_ts > latest[b.source_file]):  # type: ignore[operator]
-            latest[b.source_file] = b.received_ts
-    return latest
+        if b.received_ts is not None:
+            # Spark gives back local time without a zone
+            received = b.received_ts.astimezone(UTC)
+            latest[b.source_file] = max(received, latest.get(b.source_file, received))
+    return {a.file.path: batch.received(a.file.path) or latest.get(a.file.path) for a in admitted}
 
 
 def _ledger_rows(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -> list[tuple[object, ...]]:
@@ -135,9 +138,8 @@ def _ledger_rows(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sum
         *((a, DUPLICATE_FILE, copies[a.file.path], batch.received(a.file.path)) for a in plan.duplicates),
         *((a, REFUSED, Sums(), batch.received(a.file.path)) for a in plan.refused),
     ]
-    return [
-        ledger_row(batch, a, status, sums, received, now) for a, status, sums, received in outcomes if plan.ledgered(a, status) is None
-    ]  # fmt: skip
+    fresh = [x for x in outcomes if plan.ledgered(x[0], x[1]) is None]
+    return [ledger_row(batch, a, status, sums, received, now) for a, status, sums, received in fresh]
 
 
 def _result(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -> LoadResult:

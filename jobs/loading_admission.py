@@ -192,8 +192,8 @@ def _parquet(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admis
 
 
 def _footer(file: StoredFile, path: str, wanted: Wanted) -> Admission:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         metadata = pq.read_metadata(path)
@@ -201,7 +201,8 @@ def _footer(file: StoredFile, path: str, wanted: Wanted) -> Admission:
         raise Refused("not_parquet") from e
     schema = metadata.schema.to_arrow_schema()
     _check_columns(wanted, schema.names)
-    return Admission(file, "", file.size_bytes, metadata.num_rows, schema.to_string(show_schema_metadata=False, show_field_metadata=False))
+    shape = "\n".join(f"{x.name} {x.type}" for x in schema)
+    return Admission(file, "", file.size_bytes, metadata.num_rows, shape)
 
 
 def _check_columns(wanted: Wanted, there: list[str]) -> None:

@@ -97,7 +97,7 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class Plan:
-    """Files of a load by what happens to them; `again` are ledger rows of this very batch, by path, to be parsed once more."""
+    """Files of a load by what happens to them, and the ledger's rows of the source as they were before it."""
 
     parse: tuple[Admission, ...] = ()
     duplicates: tuple[Admission, ...] = ()
@@ -140,8 +140,8 @@ def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
 
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:
     """Files that the ledger has for this batch's date."""
-    rows = batch.lake.read("bronze.ledger").where((F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date)))
-    paths = {x.source_file for x in rows.select("source_file").collect()}
+    of_batch = (F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date))
+    paths = {x.source_file for x in batch.lake.read("bronze.ledger").where(of_batch).select("source_file").collect()}
     return [f for f in files if f.path in paths]
 
 
@@ -163,7 +163,10 @@ def _admit(batch: Batch, files: list[StoredFile]) -> list[Admission]:
     return context.parallelize(files, min(len(files), ADMISSION_SLICES)).map(lambda f: admit(f, wanted)).collect()
 
 
-def _by_content(batch: Batch, good: list[Admission], ledger: tuple[Any, ...]) -> tuple[tuple[Admission, ...], tuple[Admission, ...]]:
+Files = tuple[Admission, ...]
+
+
+def _by_content(batch: Batch, good: list[Admission], ledger: tuple[Any, ...]) -> tuple[Files, Files]:
     """(to parse, duplicates): each content once, under the name the ledger has for this batch, else the first by name."""
     ingested = {x.content_sha256: x for x in ledger if x.status == INGESTED}
     parse: dict[str, Admission] = {}

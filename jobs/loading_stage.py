@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -27,6 +28,8 @@ _FILES = StructType([
 _OFFSETS = StructType([
     StructField("source_file", StringType()), StructField("_block", LongType()), StructField("_before", LongType()),
 ])  # fmt: skip
+_OWN = ("_id", "_block", "_blank", "_header")
+_STAGED = ("source_file", "content_sha256", "received_ts", "stated_ts", "raw_text", "reasons", *_OWN)
 NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """received_ts of a refused record whose source states none: its reason is missing:received_ts."""
 
@@ -49,10 +52,10 @@ def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> None:
     """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not."""
     headers = sorted({a.header for a in admitted})
     files = _files(batch, admitted, headers)
-    rows = _parquet_rows(batch, admitted, files) if batch.source.format.type == "parquet" else _text_rows(batch, admitted, files, headers)
-    read = canonical(rows, batch.source, batch.table)
-    judged = _judged(batch, _with_times(batch, read))
-    judged.write.mode("overwrite").parquet(folder)
+    is_parquet = batch.source.format.type == "parquet"
+    frames = _parquet_rows(batch, admitted, files) if is_parquet else [_text_rows(batch, admitted, files, headers)]
+    read = reduce(DataFrame.unionByName, (canonical(rows, batch.source, batch.table) for rows in frames))
+    _judged(batch, _with_times(batch, read)).write.mode("overwrite").parquet(folder)
 
 
 def blocks(batch: Batch, staged: DataFrame) -> list[Block]:
@@ -64,7 +67,8 @@ def blocks(batch: Batch, staged: DataFrame) -> list[Block]:
         F.count_if(~F.col("_blank") & (F.size("reasons") > 0)).alias("refused"),
         F.max("received_ts").alias("received_ts"), F.collect_set(taken).alias("partitions"),
     )  # fmt: skip
-    found = [Block(r.source_file, r._block, r.rows, r.first, r.blank, r.refused, r.received_ts, tuple(r.partitions)) for r in counted.collect()]
+    rows = (row.asDict() for row in counted.withColumnRenamed("_block", "start").collect())
+    found = [Block(**{**row, "partitions": tuple(row["partitions"])}) for row in rows]
     return sorted(found, key=lambda b: (b.source_file, b.start))
 
 
@@ -75,8 +79,9 @@ def check_nothing_lost(batch: Batch, admitted: Sequence[Admission], found: Seque
     for b in found:
         read[b.source_file] = read.get(b.source_file, -header) + b.rows - b.blank
     for a in admitted:
-        if read.get(a.file.path, 0) != a.records:
-            raise LakeError(f"{a.file.path}: admission counted {a.records} records, the parser {read.get(a.file.path, 0)}; did the file change?")
+        parsed = read.get(a.file.path, 0)
+        if parsed != a.records:
+            raise LakeError(f"{a.file.path}: admission counted {a.records} records, the parser {parsed}; did the file change?")
 
 
 def numbered(batch: Batch, staged: DataFrame, found: Sequence[Block]) -> DataFrame:
@@ -90,7 +95,8 @@ def numbered(batch: Batch, staged: DataFrame, found: Sequence[Block]) -> DataFra
         offsets.append((b.source_file, b.start, before.get(b.source_file, 0) - b.first))
         before[b.source_file] = before.get(b.source_file, 0) + b.rows
     pieces = F.broadcast(batch.lake.spark.createDataFrame(offsets, _OFFSETS))
-    lines = staged.join(pieces, on=["source_file", "_block"], how="inner").withColumn("source_line", F.col("_id") + F.col("_before") + 1)
+    lines = staged.join(pieces, on=["source_file", "_block"], how="inner")
+    lines = lines.withColumn("source_line", F.col("_id") + F.col("_before") + 1)
     is_header = F.col("_header") & (F.col("source_line") == 1)
     return lines.where(~F.col("_blank") & ~is_header).drop("_id", "_block", "_before", "_blank", "_header")
 
@@ -123,19 +129,20 @@ def _text_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame, he
     return csv_fields(lines, batch.source, [(h, csv_columns(h, layout.delimiter)) for h in headers])
 
 
-def _parquet_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame) -> DataFrame:
-    """Files of one schema are read together; the canonical columns of all have one type, so they are united after that."""
+def _parquet_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame) -> list[DataFrame]:
+    """A frame for the files of each schema: types may differ, and a column more is no reason to refuse."""
     of_schema: dict[str, list[str]] = {}
     for a in admitted:
         of_schema.setdefault(a.header, []).append(spark_path(a.file.path))
-    if len(of_schema) > 1:
-        raise LakeError(f"{batch.source.name}: Parquet files of {len(of_schema)} schemas: load them one schema at a time")
-    rows = batch.lake.spark.read.parquet(*next(iter(of_schema.values())))
-    found = parquet_fields(rows, batch.source).select(
+    found = (_parquet_frame(batch, batch.lake.spark.read.parquet(*paths)) for paths in of_schema.values())
+    return [rows.join(files, on="source_file", how="inner") for rows in found]
+
+
+def _parquet_frame(batch: Batch, rows: DataFrame) -> DataFrame:
+    return parquet_fields(rows, batch.source).select(
         _path_read().alias("source_file"), F.lit(0).cast("bigint").alias("_block"), F.col("_metadata.row_index").alias("_id"),
         F.to_json("_fields").alias("raw_text"), F.lit(False).alias("_blank"), "_fields", "_malformed", "_header",
     )  # fmt: skip
-    return found.join(files, on="source_file", how="inner")
 
 
 def _with_times(batch: Batch, rows: DataFrame) -> DataFrame:
@@ -167,8 +174,7 @@ def _judged(batch: Batch, rows: DataFrame) -> DataFrame:
     if batch.table.name == POINTS.name:
         judged = judged.withColumn("record_id", F.when(~refused, record_id()))
     own = [x for x in batch.table.names if x not in ("known_from", "known_to", "source_line")]
-    place = ("source_file", "content_sha256", "received_ts", "stated_ts", "raw_text", "reasons", "_id", "_block", "_blank", "_header")
-    return judged.select(*dict.fromkeys([*own, *place]))
+    return judged.select(*dict.fromkeys([*own, *_STAGED]))
 
 
 def _with_permission(batch: Batch, rows: DataFrame) -> DataFrame:

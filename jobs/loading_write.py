@@ -31,8 +31,9 @@ class Sums:
 
     def check(self, path: str) -> None:
         """Raise LakeError unless every record is accounted for."""
-        if self.read != self.accepted + self.duplicate + self.quarantined or min(self.accepted, self.duplicate, self.quarantined) < 0:
-            raise LakeError(f"{path}: {self.read} records read, but {self.accepted} + {self.duplicate} + {self.quarantined} accounted for")
+        parts = (self.accepted, self.duplicate, self.quarantined)
+        if self.read != sum(parts) or min(parts) < 0:
+            raise LakeError(f"{path}: {self.read} records read, but {' + '.join(map(str, parts))} accounted for")
 
 
 def held_back(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame:
@@ -57,7 +58,9 @@ def touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -
     return None if touched.isEmpty() else touched
 
 
-def write_target(batch: Batch, admitted: Sequence[Admission], new: DataFrame, partitions: Iterable[Any], *, resumed: bool) -> None:
+def write_target(
+    batch: Batch, admitted: Sequence[Admission], new: DataFrame, partitions: Iterable[Any], *, resumed: bool
+) -> None:
     """Append points, or restate versions. `resumed` loads may have been here before they were killed."""
     app_id = _app_id(batch, batch.table.name, admitted)
     if batch.table.name == POINTS.name:

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lake.errors import ConfigError
+from lake.tables import TABLES
 
 Target = Literal[
     "bronze.points", "reference.policies", "reference.devices", "reference.claims", "reference.consents", "gold.policy_days"
@@ -19,6 +21,13 @@ UNIT_FACTORS: dict[str, float] = {
     "deg": 1.0, "1": 1.0,
 }  # fmt: skip
 """Factor from a unit to the canonical one of its dimension; g is standard gravity, mph the international mile."""
+
+
+SET_BY_LOADER = frozenset({
+    "record_id", "event_date", "received_ts", "source_file", "source_line", "content_sha256",
+    "known_from", "known_to", "local_month",
+})  # fmt: skip
+"""Columns that no file can fill: they say how we came by the record, or follow from its other columns."""
 
 
 class Strict(BaseModel):
@@ -34,14 +43,31 @@ class Time(Strict):
     format: Annotated[str, Field(description="epoch_s, epoch_ms, epoch_us, iso, or a Spark datetime pattern")]
     zone: Annotated[str, Field(description="IANA zone of times that carry none")] = "UTC"
     date_from_path: Annotated[
-        str | None, Field(description="regex on the file name with groups date (yyyyMMdd) and, if the day can roll over, time (HHmmss)")
+        str | None, Field(description="regex on the path: group date (yyyyMMdd) and, if the day can roll over, time (HHmmss)")
     ] = None
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"unknown time zone '{value}': give an IANA name, for instance America/Guayaquil")
+        return value
+
+    @field_validator("date_from_path")
+    @classmethod
+    def _date_group(cls, value: str | None) -> str | None:
+        return _check_groups(value, "date")
 
 
 class FromPath(Strict):
     """received_ts from the path, for instance date=2026-01-05/hour=14: the end of what the pattern names."""
 
     path_pattern: Annotated[str, Field(description="regex on the path with group date (yyyy-MM-dd) and optionally hour (HH)")]
+
+    @field_validator("path_pattern")
+    @classmethod
+    def _date_group(cls, value: str) -> str | None:
+        return _check_groups(value, "date")
 
 
 class FieldMap(Strict):
@@ -55,6 +81,11 @@ class FieldMap(Strict):
     true_values: Annotated[tuple[str, ...], Field(description="for booleans: what means true")] = ("true", "1", "yes", "Yes")
     false_values: Annotated[tuple[str, ...], Field(description="for booleans: what means false")] = ("false", "0", "no", "No")
     time: Annotated[Time | None, Field(description="for timestamps: format and zone")] = None
+
+    @field_validator("path_pattern")
+    @classmethod
+    def _value_group(cls, value: str | None) -> str | None:
+        return _check_groups(value, "value")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -107,7 +138,9 @@ class Source(Strict):
     description: str
     target: Target = "bronze.points"
     format: FileFormat
-    received: Annotated[Time | FromPath | None, Field(description="where received_ts comes from; else --received-at, else --date")] = None
+    received: Annotated[
+        Time | FromPath | None, Field(description="where received_ts comes from; else --received-at, else --date")
+    ] = None
     columns: dict[str, FieldMap]
     consent: Consent = Consent()
     trip_gap_s: Annotated[int, Field(ge=30, le=3600, description="a pause longer than this ends a trip")] = 300
@@ -120,6 +153,36 @@ class Source(Strict):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value):
             raise ValueError("a source's name is lower-case letters, digits and underscores")
         return value
+
+    @model_validator(mode="after")
+    def _columns_of_target(self) -> Self:
+        table = TABLES[self.target]
+        types = {x.name: x.type for x in table.columns if x.name not in SET_BY_LOADER}
+        unknown = sorted(set(self.columns) - set(types))
+        if unknown:
+            raise ValueError(f"{self.target} has no column {', '.join(unknown)} to map; it has {', '.join(types)}")
+        needed = [x.name for x in table.columns if not x.nullable and x.name in types and x.name != "source"]
+        lacking = [x for x in needed if x not in self.columns]
+        if lacking:
+            raise ValueError(f"{self.target} needs {', '.join(lacking)}: map them below `columns`")
+        for name, field in self.columns.items():
+            if field.unit is not None and types[name] != "double":
+                raise ValueError(f"columns.{name}: a unit is for measured columns, {name} is {types[name]}")
+            if field.time is not None and types[name] not in ("timestamp", "date"):
+                raise ValueError(f"columns.{name}: a time is for timestamps, {name} is {types[name]}")
+        return self
+
+
+def _check_groups(pattern: str | None, group: str) -> str | None:
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+    except re.error as e:
+        raise ValueError(f"not a regular expression: {e}") from e
+    if group not in compiled.groupindex:
+        raise ValueError(f"the pattern has no group (?P<{group}>...)")
+    return pattern
 
 
 def load_source(name: str, folder: Path) -> Source:

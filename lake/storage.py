@@ -103,7 +103,7 @@ def _glob_regex(pattern: str) -> str:
     """`**/` any folders, `*` and `?` within a name, [..] a set: what glob does on disk."""
     tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\])", pattern)
     meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(meaning.get(t) or (t.replace("[!", "[^") if t.startswith("[") and t.endswith("]") else re.escape(t)) for t in tokens)
+    return "".join(meaning.get(t) or (t.replace("[!", "[^") if re.fullmatch(r"\[.+\]", t) else re.escape(t)) for t in tokens)
 
 
 def _bucket_and_key(path: str) -> tuple[str, str]:

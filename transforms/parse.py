@@ -47,7 +47,7 @@ def json_fields(lines: DataFrame, source: Source) -> DataFrame:
     parsed = lines.withColumn("_json", F.from_json("raw_text", schema, options))
     values = [F.col(f"_json.{_quoted(c)}").alias(f"f{i}") for i, c in enumerate(columns)]
     malformed = F.when(_is_malformed(F.col("raw_text")) | F.col(f"_json.{_CORRUPT}").isNotNull(), "malformed_json")
-    return parsed.select("*", F.struct(*values).alias("_fields"), malformed.alias("_malformed"), F.lit(False).alias("_header")).drop("_json")
+    return parsed.select("*", *_found(values, malformed, F.lit(False))).drop("_json")
 
 
 def csv_fields(lines: DataFrame, source: Source, headers: Sequence[tuple[str, Sequence[str]]]) -> DataFrame:
@@ -72,7 +72,7 @@ def parquet_fields(rows: DataFrame, source: Source) -> DataFrame:
     """Adds _fields (with the file's own types), _malformed and _header to rows of a Parquet file."""
     there = set(rows.columns)
     values = [F.col(f"`{c}`" if c in there else _quoted(c)).alias(f"f{i}") for i, c in enumerate(file_columns(source))]
-    return rows.select("*", F.struct(*values).alias("_fields"), F.lit(None).cast("string").alias("_malformed"), F.lit(False).alias("_header"))
+    return rows.select("*", *_found(values, F.lit(None).cast("string"), F.lit(False)))
 
 
 def canonical(rows: DataFrame, source: Source, table: Table) -> DataFrame:
@@ -80,7 +80,8 @@ def canonical(rows: DataFrame, source: Source, table: Table) -> DataFrame:
     receipt, and _wrong. Needs _fields and source_file."""
     struct = rows.schema["_fields"].dataType
     assert isinstance(struct, StructType)
-    cells = {c: Cell(F.col(f"_fields.{x.name}"), x.dataType.simpleString()) for c, x in zip(file_columns(source), struct, strict=True)}
+    found = zip(file_columns(source), struct, strict=True)
+    cells = {c: Cell(F.col(f"_fields.{x.name}"), x.dataType.simpleString()) for c, x in found}
     mapped = {x.name: (source.columns[x.name], x.type) for x in table.columns if x.name in source.columns}
     if isinstance(source.received, Time):
         mapped[STATED] = (FieldMap(time=source.received), "timestamp")
@@ -91,7 +92,12 @@ def canonical(rows: DataFrame, source: Source, table: Table) -> DataFrame:
         for name, (field, type_) in mapped.items()
         if type_ != "string"
     ]
-    return rows.select("*", *(v.alias(n) for n, v in values.items()), F.array_compact(F.array(*wrong)).alias("_wrong")).drop("_fields")
+    read = [value.alias(name) for name, value in values.items()]
+    return rows.select("*", *read, F.array_compact(F.array(*wrong)).alias("_wrong")).drop("_fields")
+
+
+def _found(values: Sequence[Column], malformed: Column, header: Column) -> tuple[Column, Column, Column]:
+    return F.struct(*values).alias("_fields"), malformed.alias("_malformed"), header.alias("_header")
 
 
 def _quoted(path: str) -> str:

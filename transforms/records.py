@@ -5,7 +5,9 @@ from pyspark.sql import functions as F
 
 from lake.tables import POINTS
 
-PROVENANCE = ("record_id", "source", "device_id", "event_ts", "event_date", "received_ts", "source_file", "source_line", "content_sha256")
+PROVENANCE = (
+    "record_id", "source", "device_id", "event_ts", "event_date", "received_ts", "source_file", "source_line", "content_sha256",
+)  # fmt: skip
 PAYLOAD = tuple(x for x in POINTS.names if x not in PROVENANCE)
 PLACE = ("received_ts", "source_file", "source_line")
 

@@ -36,7 +36,8 @@ def repeats(records: DataFrame, versions: DataFrame, table: Table) -> DataFrame:
     same = [F.col(f"r.{k}") == F.col(f"v.{k}") for k in (*table.key, "_content")]
     began = F.col("v.known_from") < F.col("r.received_ts") + F.expr(TIE)
     lasted = F.col("v.known_to").isNull() | (F.col("v.known_to") > F.col("r.stated_ts"))
-    known_already = fresh.alias("r").join(known.alias("v"), on=[*same, began, lasted], how="left_semi").select("source_file", "source_line")
+    known_already = fresh.alias("r").join(known.alias("v"), on=[*same, began, lasted], how="left_semi")
+    known_already = known_already.select("source_file", "source_line")
     rest = fresh.join(known_already, on=["source_file", "source_line"], how="left_anti")
     markers = known.withColumn("received_ts", F.col("known_from")).withColumn("stated_ts", F.col("known_from"))
     both = rest.select(*table.key, *_ORDER).unionByName(markers.select(*table.key, *_ORDER[:3]), allowMissingColumns=True)
@@ -60,7 +61,8 @@ def chain(records: DataFrame, versions: DataFrame, table: Table) -> tuple[DataFr
     """
     new = _apart(records, versions, table)
     old = versions.withColumn("_new", F.lit(False))
-    all_ = old.unionByName(new.withColumn("known_to", F.lit(None).cast("timestamp")).select(*table.names, F.lit(True).alias("_new")))
+    open_ended = new.withColumn("known_to", F.lit(None).cast("timestamp")).select(*table.names, F.lit(True).alias("_new"))
+    all_ = old.unionByName(open_ended)
     following = F.lead("known_from").over(Window.partitionBy(*table.key).orderBy("known_from"))
     until = all_.withColumn("_until", F.least("known_to", following))
     adds = until.where("_new").withColumn("known_to", F.col("_until")).select(*table.names)
