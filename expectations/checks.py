@@ -34,7 +34,7 @@ def filled(column: str, reason: str) -> Check:
 
 def between(column: str, low: float | None, high: float | None, unit: str, reason: str, severity: Severity = "stop") -> Check:
     """Every value in [low, high] and finite; NaN is greater than everything in Spark and so breaks it."""
-    limits = [f"`{column}` >= {low}D"] if low is not None else ["`{}` > double('-Infinity')".format(column)]
+    limits = [f"`{column}` >= {low}D"] if low is not None else [f"`{column}` > double('-Infinity')"]
     limits.append(f"`{column}` <= {high}D" if high is not None else f"`{column}` < double('Infinity')")
     shown = f"[{'-inf' if low is None else f'{low:g}'}, {'inf' if high is None else f'{high:g}'}] {unit}".strip()
     return holds(f"{column} in {shown}", " AND ".join(limits), reason, severity)

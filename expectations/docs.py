@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 _REMOTE = re.compile(
-    r'<link\b[^>]*href="https?://[^>]*>|<script\b[^>]*src="https?://[^>]*>\s*</script>|<img\b[^>]*src="https?://[^>]*>', re.IGNORECASE
+    r'<link\b[^>]*href="https?://[^>]*>|<script\b[^>]*src="https?://[^>]*>\s*</script>|<img\b[^>]*src="https?://[^>]*>',
+    re.IGNORECASE,
 )
 _STYLE = """<style>
 body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1200px;padding:1rem;color:#1c2430}

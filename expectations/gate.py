@@ -22,7 +22,8 @@ from expectations.suites import Suite, suite_for
 from lake.errors import GateFailed
 
 if TYPE_CHECKING:
-    from great_expectations.data_context import EphemeralDataContext
+    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
+    from great_expectations.expectations.expectation import Expectation
 
 SITE = "night"
 SHOWN = 5
@@ -86,28 +87,32 @@ class QualityGate:
     def _validate(self, suite: Suite, checks: tuple[Check, ...], measured: dict[str, float]) -> list[CheckResult]:
         import great_expectations as gx
         import pandas as pd
-        from great_expectations.expectations import ExpectColumnMaxToBeBetween
 
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
         name = suite.table
         shutil.rmtree(self.folder / "validations" / name.replace(".", "/"), ignore_errors=True)
-        expectations = [
-            ExpectColumnMaxToBeBetween(
-                column=c.name, min_value=c.minimum, max_value=c.maximum, notes=c.reason,
-                severity="critical" if c.severity == "stop" else "warning",
-            )
-            for c in checks
-        ]  # fmt: skip
+        expectations = [expectation(c) for c in checks]
         context = self._context
         source = context.data_sources.add_or_update_pandas(f"profile of {name}")
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
         gx_suite = context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations))
         definition = context.validation_definitions.add_or_update(gx.ValidationDefinition(name=name, data=batch, suite=gx_suite))
         outcome = definition.run(batch_parameters={"dataframe": pd.DataFrame([measured])}, run_id=self._run_id())
-        verdict = {r.expectation_config.kwargs["column"]: r for r in outcome.results}
+        verdict = {r.expectation_config.kwargs["column"]: r for r in outcome.results if r.expectation_config is not None}
         return [CheckResult.of(c, verdict[c.name].result.get("observed_value"), bool(verdict[c.name].success)) for c in checks]
 
     def _run_id(self) -> Any:
         from great_expectations.core.run_identifier import RunIdentifier
 
         return RunIdentifier(run_name=self.run_label)
+
+
+def expectation(check: Check) -> "Expectation":
+    """The check as Great Expectations holds it: the largest (only) value of the measure's column, in its range."""
+    from great_expectations.expectations.core.expect_column_max_to_be_between import ExpectColumnMaxToBeBetween
+    from great_expectations.expectations.metadata_types import FailureSeverity
+
+    severity = FailureSeverity.CRITICAL if check.severity == "stop" else FailureSeverity.WARNING
+    return ExpectColumnMaxToBeBetween(
+        column=check.name, min_value=check.minimum, max_value=check.maximum, notes=check.reason, severity=severity
+    )

@@ -16,5 +16,9 @@ def key_check(suite: Suite) -> Check:
 def profile(df: DataFrame, suite: Suite) -> DataFrame:
     """One row: every check's measure as a double named after the check. `df` is read twice, the second time its key only."""
     measures = [F.expr(check.measure).cast("double").alias(check.name) for check in suite.checks]
-    repeated = df.groupBy(*suite.key).count().select(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).cast("double").alias(key_check(suite).name))
+    repeated = (
+        df.groupBy(*suite.key)
+        .count()
+        .select(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).cast("double").alias(key_check(suite).name))
+    )
     return df.agg(*measures).crossJoin(repeated)

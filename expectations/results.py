@@ -32,7 +32,10 @@ class CheckResult:
     @property
     def line(self) -> str:
         """For people: what was measured, its value and the limit."""
-        limits = [f"at least {self.minimum:g}" if self.minimum is not None else "", f"at most {self.maximum:g}" if self.maximum is not None else ""]
+        limits = [
+            f"at least {self.minimum:g}" if self.minimum is not None else "",
+            f"at most {self.maximum:g}" if self.maximum is not None else "",
+        ]
         observed = "not measured" if self.observed is None else f"{self.observed:g}"
         return f"{self.name} = {observed} ({' and '.join(x for x in limits if x)})"
 

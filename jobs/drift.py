@@ -1,0 +1,150 @@
+"""Job `drift`: features and predictions of the night against the frame its champion was trained on."""
+
+import threading
+from dataclasses import astuple, dataclass
+from importlib import import_module
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.context import JobContext, JobResult
+from lake.delta import Lake
+from lake.errors import LakeError
+from lake.features import FEATURES
+from lake.tables import DRIFT, SCORES
+from monitoring.binning import PARTIALS, Bins, Summary, bins_of, partial_summaries, summarise
+from monitoring.drift import Drift, Monitored, Side, compare
+from monitoring.evidently_report import SAMPLE_ROWS, write_report
+from monitoring.predictions import PREDICTIONS, predictions
+from registry.champion import load
+
+TABLE = "gold.drift"
+CHAMPION = "champion"
+REFERENCE, CURRENT = "reference", "current"
+_SAMPLE_KEY = ("policy_id", "vehicle_id", "coverage", "as_of_date")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A champion that scored the night: one per coverage."""
+
+    coverage: str
+    model_name: str
+    model_version: str
+    mlflow_run_id: str
+    feature_version: str
+    frame_hash: str
+
+
+def run(ctx: JobContext) -> JobResult:
+    """Publish gold.drift for the date, and Evidently's report below nights/<date>. Nothing to do where no policy was scored
+    by a model. Raises LakeError where the champion's frame is gone."""
+    threading.Thread(target=import_module, args=("evidently.metrics",), daemon=True).start()
+    scores = modelled_scores(ctx.lake, ctx)
+    models = models_of(scores)
+    if not models:
+        return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
+    columns = monitored(models[0].feature_version)
+    current = current_rows(ctx, scores, models[0].feature_version)
+    reference = reference_rows(ctx.lake, models)
+    reference_sample, current_sample = _with_predictions(ctx, models, sample(reference)), sample(current)
+    drifts = _drifts(columns, reference, current, reference_sample)
+    df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in drifts], DRIFT.schema).coalesce(1)
+    rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
+    write_report(ctx.conf.reports_path / "nights" / f"{ctx.date}", f"{ctx.date}", reference_sample, current_sample, drifts)
+    gone = [d.column for d in drifts if d.drifted]
+    return JobResult(
+        rows, f"{len(gone)} of {rows} columns drifted" + (f": {', '.join(gone[:5])}" if gone else ""), {"drifted": gone}
+    )
+
+
+def monitored(feature_version: str) -> tuple[Monitored, ...]:
+    """The features of a version and the predictions, with their units."""
+    units = {x.name: x.unit for x in SCORES.columns}
+    features = (Monitored(f.name, "feature", f.unit) for f in FEATURES[feature_version])
+    return (*features, *(Monitored(n, "prediction", units[n]) for n in PREDICTIONS))
+
+
+def modelled_scores(lake: Lake, ctx: JobContext) -> DataFrame:
+    """The night's scores by the champion's model; the fallback is a constant and would hide a drift."""
+    tonight = (F.col("score_date") == F.lit(ctx.date)) & (F.col("role") == CHAMPION)
+    return lake.read("gold.policy_scores").where(tonight & ~F.col("fallback"))
+
+
+def models_of(scores: DataFrame) -> list[Model]:
+    """The versions in the scores' lineage, by coverage."""
+    lineage = [F.col(f"lineage.{x}") for x in ("model_name", "model_version", "mlflow_run_id", "feature_version", "frame_hash")]
+    rows = scores.select("coverage", *lineage).distinct().collect()
+    return sorted((Model(*row) for row in rows), key=lambda m: m.coverage)
+
+
+def current_rows(ctx: JobContext, scores: DataFrame, feature_version: str) -> DataFrame:
+    """Key, features and predictions of the scored rows."""
+    features = ctx.lake.read("gold.policy_features")
+    features = features.where((F.col("as_of_date") == F.lit(ctx.date)) & (F.col("feature_version") == feature_version))
+    return scores.select("policy_id", "vehicle_id", "coverage", *PREDICTIONS).join(features, on="vehicle_id", how="inner")
+
+
+def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
+    """Each champion's frame, its coverage only, without vehicles that had not driven: those are scored by the fallback."""
+    frames = []
+    for m in models:
+        name = f"frames.{m.frame_hash}"
+        if not lake.exists(name):
+            raise LakeError(f"{name}, the frame of {m.model_name} version {m.model_version}, is not in the lake at {lake.root}")
+        driven = (F.col("coverage") == m.coverage) & (F.col("days_driven_365") > 0)
+        frames.append(lake.read(name).where(driven))
+    together = frames[0]
+    for frame in frames[1:]:
+        together = together.unionByName(frame)
+    return together
+
+
+def sample(rows: DataFrame) -> pd.DataFrame:
+    """At most SAMPLE_ROWS rows, the first by hash of their key, so that every run draws the same ones."""
+    return rows.orderBy(F.xxhash64(*_SAMPLE_KEY), *_SAMPLE_KEY).limit(SAMPLE_ROWS).toPandas()
+
+
+def _with_predictions(ctx: JobContext, models: list[Model], rows: pd.DataFrame) -> pd.DataFrame:
+    """The sample of the frame with what each champion predicts for its coverage."""
+    if rows.empty:
+        raise LakeError(f"frames {', '.join(m.frame_hash[:12] for m in models)} hold no vehicle that has driven")
+    scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
+    parts = [predictions(scorers[str(coverage)], part) for coverage, part in rows.groupby("coverage")]
+    return rows.join(pd.concat(parts))
+
+
+def _drifts(
+    columns: tuple[Monitored, ...], reference: DataFrame, current: DataFrame, reference_sample: pd.DataFrame
+) -> list[Drift]:
+    bins = {c.name: bins_of(reference_sample[c.name].to_numpy(dtype=float)) for c in columns}
+    features = [c.name for c in columns if c.kind == "feature"]
+    found = _summaries(reference.select(F.lit(REFERENCE).alias("side"), *features), {n: bins[n] for n in features})
+    found |= _summaries(current.select(F.lit(CURRENT).alias("side"), *(c.name for c in columns)), bins)
+    for n in PREDICTIONS:
+        found[REFERENCE, n] = summarise(reference_sample[n].to_numpy(dtype=float), bins[n])
+    vehicles = _vehicles(reference, current)
+    sampled = reference_sample["vehicle_id"].nunique()
+    return [
+        compare(c, bins[c.name], Side(found[REFERENCE, c.name], vehicles[REFERENCE] if c.kind == "feature" else sampled),
+                Side(found[CURRENT, c.name], vehicles[CURRENT]))
+        for c in columns
+    ]  # fmt: skip
+
+
+def _summaries(rows: DataFrame, bins: dict[str, Bins]) -> dict[tuple[str, str], Summary]:
+    """Exact summaries over all rows, by side and column: one scan, a few rows back per batch."""
+    found: dict[tuple[str, str], Summary] = {}
+    for r in rows.mapInArrow(partial_summaries(bins), PARTIALS).collect():
+        part = Summary(r["rows"], r["missing"], r["total"], r["squares"], tuple(r["histogram"]))
+        key = (r["side"], r["column"])
+        found[key] = found[key] + part if key in found else part
+    return found
+
+
+def _vehicles(reference: DataFrame, current: DataFrame) -> dict[str, int]:
+    both = reference.select(F.lit(REFERENCE).alias("side"), "vehicle_id").unionByName(
+        current.select(F.lit(CURRENT).alias("side"), "vehicle_id")
+    )
+    return {r["side"]: r["n"] for r in both.groupBy("side").agg(F.count_distinct("vehicle_id").alias("n")).collect()}

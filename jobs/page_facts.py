@@ -1,0 +1,181 @@
+"""The small aggregates that the page of a night is made of, read from published tables."""
+
+import datetime as dt
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+
+from jobs.context import JobContext
+from lake.features import FEATURES
+from monitoring.night import Book, Model, Mover, Outcome, Shift, Source
+from transforms.exposure import COVER_KEY, valid_at
+
+CHAMPION = "champion"
+WEEK = dt.timedelta(days=7)
+NEVER = dt.date.min
+MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
+"""Rows shown of each table."""
+MOVES = (0.05, 0.10, 0.25)
+"""Relative changes whose policies are counted, as in the champion diff."""
+PERSISTENCE_NIGHTS = 5
+SHOWN_REASONS = 3
+
+
+def champion_scores(ctx: JobContext) -> DataFrame:
+    """Scores by the champion, all nights; a filter on score_date prunes partitions."""
+    return ctx.lake.read("gold.policy_scores").where(F.col("role") == CHAMPION)
+
+
+def on_date(ctx: JobContext, column: str = "score_date") -> Column:
+    """Rows of the night."""
+    return F.col(column) == F.lit(ctx.date)
+
+
+def _new(ctx: JobContext) -> Column:
+    """Received since the night before, so no published night has seen it."""
+    return (F.col("received_ts") >= F.lit(ctx.since)) & (F.col("received_ts") < F.lit(ctx.cutoff))
+
+
+def totals(ctx: JobContext) -> list[Row]:
+    """Sums by night (tonight, the one before, a week before), coverage, currency, fallback reason and lineage: a few rows."""
+    dates = [d for d in (ctx.date, ctx.previous, ctx.date - WEEK) if d]
+    scores = champion_scores(ctx).where(F.col("score_date").isin(dates))
+    lineage = [F.col(f"lineage.{x}").alias(x) for x in ("model_name", "model_version", "frame_hash", "feature_version")]
+    moves = [F.count_if(F.abs("change") > limit).alias(f"moved_{limit}") for limit in MOVES]
+    kept = scores.select("score_date", "coverage", "currency", "fallback_reason", "fallback", "pure_premium", "change", *lineage)
+    by = kept.groupBy("score_date", "coverage", "currency", "fallback_reason", "fallback", *(x for x in kept.columns[7:]))
+    return by.agg(F.count(F.lit(1)).alias("rows"), F.sum("pure_premium").alias("total"), *moves).collect()
+
+
+def books(rows: list[Row], date: dt.date, previous: dt.date | None) -> list[Book]:
+    """Mean and total pure premium per coverage and currency, beside those of earlier nights."""
+    sums: dict[tuple[dt.date, str, str], list[float]] = {}
+    for r in rows:
+        entry = sums.setdefault((r["score_date"], r["coverage"], r["currency"]), [0, 0.0])
+        entry[0] += r["rows"]
+        entry[1] += r["total"]
+    means = {k: total / n for k, (n, total) in sums.items()}
+    found = []
+    for (day, coverage, currency), (n, total) in sorted(sums.items()):
+        if day == date:
+            before = (previous or NEVER, coverage, currency)
+            found.append(Book(
+                coverage=coverage, currency=currency, scored=int(n), mean=total / n, total=total,
+                mean_before=means.get(before), total_before=sums[before][1] if before in sums else None,
+                mean_week_before=means.get((date - WEEK, coverage, currency)),
+            ))  # fmt: skip
+    return found
+
+
+def fallbacks(rows: list[Row]) -> dict[str, int]:
+    """Tonight's scores by the fallback, by reason."""
+    return _counted((r["fallback_reason"] or "no reason given", r["rows"]) for r in rows if r["fallback"])
+
+
+def moved(rows: list[Row]) -> dict[str, int]:
+    """Tonight's scores that changed by more than each of MOVES."""
+    return {f"{limit:.0%}": sum(r[f"moved_{limit}"] for r in rows) for limit in MOVES} if rows else {}
+
+
+def models(rows: list[Row]) -> list[Model]:
+    """Versions that scored the night."""
+    found = {(r["model_name"], r["model_version"], r["frame_hash"], r["feature_version"]) for r in rows if r["model_name"]}
+    return [Model(name=n, version=v or "", frame=f or "", features=x or "") for n, v, f, x in sorted(found, key=str)]
+
+
+def cover(ctx: JobContext) -> tuple[int, int]:
+    """(covers in force at the cutoff, those of them without a score)."""
+    policies = ctx.lake.read_known("reference.policies", ctx.cutoff).where(valid_at(ctx.cutoff)).select(*COVER_KEY).distinct()
+    scored = champion_scores(ctx).where(on_date(ctx)).select(*COVER_KEY, F.lit(True).alias("scored"))
+    joined = policies.join(scored, on=list(COVER_KEY), how="left")
+    row = joined.agg(F.count(F.lit(1)).alias("n"), F.count_if(F.col("scored").isNull()).alias("missing")).collect()[0]
+    return row["n"], row["missing"]
+
+
+def movers(ctx: JobContext) -> list[Mover]:
+    """The prices that changed most in proportion, with what makes tonight's price."""
+    scores = champion_scores(ctx).where(on_date(ctx) & F.col("change").isNotNull() & (F.col("change") != 0))
+    rows = scores.orderBy(F.abs("change").desc(), *COVER_KEY).limit(MOVERS).collect()
+    return [
+        Mover(policy_id=r["policy_id"], coverage=r["coverage"], currency=r["currency"], before=r["previous_pure_premium"],
+              now=r["pure_premium"], change=r["change"], why=plain(r["change_reason"]),
+              reasons=[x["text"] for x in (r["reasons"] or [])[:SHOWN_REASONS]])
+        for r in rows
+    ]  # fmt: skip
+
+
+def plain(reason: str | None) -> str:
+    """A change reason in words: a feature's text, else the reason itself."""
+    texts = {f.name: f"{f.text or f.meaning} (last {f.window_days} days)" for version in FEATURES.values() for f in version}
+    return texts.get(reason or "", (reason or "").replace("_", " "))
+
+
+def outcomes(ctx: JobContext) -> list[Outcome]:
+    """Actual against expected, the whole book first."""
+    rows = ctx.lake.read("gold.performance").where(on_date(ctx)).collect()
+    rows.sort(key=lambda r: (r["segment"] != "all", r["segment"], r["value"]))
+    return [
+        Outcome(segment=r["segment"], value=r["value"], car_years=r["earned_car_years"] or 0.0, actual=r["actual_claims"] or 0,
+                expected=r["expected_claims"] or 0.0, ratio=r["actual_over_expected"], lower=r["lower"], upper=r["upper"],
+                maturity_days=r["maturity_days"])
+        for r in rows[:OUTCOMES]
+    ]  # fmt: skip
+
+
+def shifts(ctx: JobContext) -> tuple[list[Shift], int]:
+    """(the strongest drifts, predictions and drifted columns first; how many columns were watched)."""
+    lately = F.col("score_date").between(F.lit(ctx.date - 2 * WEEK), F.lit(ctx.date))
+    recent = ctx.lake.read("gold.drift").where(lately).collect()
+    last = sorted({r["score_date"] for r in recent})[-PERSISTENCE_NIGHTS:]
+    nights = _counted((r["column"], 1) for r in recent if r["drifted"] and r["score_date"] in last)
+    tonight = [r for r in recent if r["score_date"] == ctx.date]
+    tonight.sort(key=lambda r: (not r["drifted"], -r["statistic"] / r["threshold"], r["column"]))
+    return [_shift(r, nights) for r in tonight[: max(SHIFTS, sum(r["drifted"] for r in tonight))]], len(tonight)
+
+
+def _shift(r: Row, nights: dict[str, int]) -> Shift:
+    return Shift(
+        column=r["column"], unit=r["unit"] or "", statistic=r["statistic"], threshold=r["threshold"], drifted=r["drifted"],
+        before=r["reference_mean"], now=r["current_mean"], shift=r["shift"], lower=r["shift_lower"], upper=r["shift_upper"],
+        nights=nights.get(r["column"], 0),
+    )  # fmt: skip
+
+
+def received(ctx: JobContext) -> tuple[list[Source], dict[str, str]]:
+    """(what each source brought, refused files with why) of the files the night took, or that were loaded by hand for it."""
+    by_hand = F.col("batch_date").isNull() & _new(ctx)
+    ledger = ctx.lake.read("bronze.ledger").where(on_date(ctx, "batch_date") | by_hand)
+    sums = [F.sum(x).alias(x) for x in ("read", "accepted", "duplicate", "quarantined")]
+    files = [
+        F.count_if(F.col("status") == s).alias(n)
+        for s, n in (("duplicate_file", "duplicate_files"), ("refused", "refused_files"))
+    ]
+    bad = F.collect_list(F.when(F.col("status") == "refused", F.struct("source_file", "reason"))).alias("bad")
+    rows = ledger.groupBy("source", "target").agg(F.count(F.lit(1)).alias("files"), *files, *sums, bad).collect()
+    refused = {x["source_file"]: x["reason"] or "" for r in rows for x in r["bad"]}
+    facts = [Source(**{k: v for k, v in r.asDict().items() if k != "bad"}) for r in rows]
+    return sorted(facts, key=lambda s: (s.target, s.source)), refused
+
+
+def quarantine(ctx: JobContext) -> dict[str, int]:
+    """Records that came to quarantine in the night, by reason; one record may have several."""
+    rows = ctx.lake.read("bronze.quarantine").where(_new(ctx))
+    counted = rows.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
+    found = counted.orderBy(F.col("count").desc(), "reason").limit(QUARANTINE_REASONS).collect()
+    return {r["reason"]: r["count"] for r in found}
+
+
+def seconds(ctx: JobContext) -> dict[str, float]:
+    """Wall time of the night's jobs so far, in the order in which they ended."""
+    finished = on_date(ctx, "night_date") & (F.col("status") == "finished") & (F.col("job") != "night")
+    done = ctx.lake.read("gold.nights").where(finished)
+    rows = sorted(done.select("job", "finished_at", "seconds").collect(), key=lambda r: r["finished_at"])
+    return {r["job"]: r["seconds"] for r in rows}
+
+
+def _counted(pairs: Any) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name, n in pairs:
+        counts[name] = counts.get(name, 0) + n
+    return counts

@@ -1,0 +1,108 @@
+"""Frozen bins and exact summaries of a column over them: what Spark adds up over all rows of a night.
+
+Executors run this file, so it needs numpy and pyarrow only.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 10
+"""Deciles of the reference."""
+PARTIALS = "side string, column string, rows bigint, missing bigint, total double, squares double, histogram array<bigint>"
+"""Schema of what `partial_summaries` gives."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Inner edges, a value equal to an edge belonging to the bin above, and the centre that sums are taken about."""
+
+    edges: tuple[float, ...]
+    centre: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Additive facts of a column: `total` and `squares` are about the bins' centre, `rows` includes missing ones."""
+
+    rows: int
+    missing: int
+    total: float
+    squares: float
+    histogram: tuple[int, ...]
+
+    def __add__(self, other: "Summary") -> "Summary":
+        bins = tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True))
+        return Summary(
+            self.rows + other.rows, self.missing + other.missing, self.total + other.total, self.squares + other.squares, bins
+        )
+
+    @property
+    def seen(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.missing
+
+    def mean(self, bins: Bins) -> float | None:
+        """Mean of the values, or None without any."""
+        return bins.centre + self.total / self.seen if self.seen else None
+
+    @property
+    def variance(self) -> float:
+        """Sample variance of the values; 0 for fewer than two."""
+        if self.seen < 2:
+            return 0.0
+        return max(self.squares - self.total**2 / self.seen, 0.0) / (self.seen - 1)
+
+
+def bins_of(reference: Floats) -> Bins:
+    """Decile bins of a reference sample, NaN left out. Whole numbers get edges half-way between two of them, so that a bin is
+    a union of whole values: deciles on whole numbers would fire for nothing."""
+    values = reference[np.isfinite(reference)]
+    if not len(values):
+        return Bins((), 0.0)
+    deciles = np.quantile(values, np.arange(1, BINS) / BINS)
+    if (values == np.floor(values)).all():
+        deciles = np.floor(deciles) + 0.5
+    return Bins(tuple(np.unique(deciles[deciles < values.max()]).tolist()), float(values.mean()))
+
+
+def summarise(values: Floats, bins: Bins) -> Summary:
+    """Exact facts of the values, NaN counted as missing."""
+    seen = values[~np.isnan(values)]
+    about = seen - bins.centre
+    counts = np.bincount(np.searchsorted(bins.edges, seen, side="right"), minlength=len(bins.edges) + 1)
+    return Summary(len(values), len(values) - len(seen), float(about.sum()), float((about**2).sum()), tuple(counts.tolist()))
+
+
+def partial_summaries(bins: dict[str, Bins]) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+    """For DataFrame.mapInArrow over rows of `side` and the columns of `bins`: a PARTIALS row per batch and column.
+
+    A batch comes from one side: partitions of a union are never mixed.
+    """
+
+    def summaries(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                yield _partial(batch, bins)
+
+    return summaries
+
+
+def _partial(batch: pa.RecordBatch, bins: dict[str, Bins]) -> pa.RecordBatch:
+    side = batch.column(batch.schema.get_field_index("side"))[0].as_py()
+    rows = []
+    for name, b in bins.items():
+        values = batch.column(batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False).astype(np.float64)
+        s = summarise(values, b)
+        rows.append({"side": side, "column": name, "rows": s.rows, "missing": s.missing, "total": s.total,
+                     "squares": s.squares, "histogram": list(s.histogram)})  # fmt: skip
+    schema = pa.schema([
+        ("side", pa.string()), ("column", pa.string()), ("rows", pa.int64()), ("missing", pa.int64()),
+        ("total", pa.float64()), ("squares", pa.float64()), ("histogram", pa.list_(pa.int64())),
+    ])  # fmt: skip
+    return pa.RecordBatch.from_pylist(rows, schema=schema)

@@ -1,0 +1,134 @@
+"""What the page of a night says, as data: small aggregates, kept beside the page so that it can be drawn again."""
+
+import datetime as dt
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Facts(BaseModel):
+    """Refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Book(Facts):
+    """Scores of a coverage in a currency; premiums in currency units a car-year, `None` before where there was no night."""
+
+    coverage: str
+    currency: str
+    scored: int
+    mean: float
+    total: float
+    mean_before: float | None = None
+    total_before: float | None = None
+    mean_week_before: float | None = None
+
+    @property
+    def change(self) -> float | None:
+        """Relative change of the mean since the night before."""
+        return self.mean / self.mean_before - 1 if self.mean_before else None
+
+
+class Mover(Facts):
+    """A price that changed most, with the strongest reasons of tonight's price."""
+
+    policy_id: str
+    coverage: str
+    currency: str
+    before: float
+    now: float
+    change: float
+    why: str
+    reasons: list[str]
+
+
+class Outcome(Facts):
+    """Actual against expected claims of a segment."""
+
+    segment: str
+    value: str
+    car_years: float
+    actual: int
+    expected: float
+    ratio: float | None
+    lower: float | None
+    upper: float | None
+    maturity_days: float | None
+
+
+class Shift(Facts):
+    """A monitored column; `nights` of the last five it was beyond its threshold."""
+
+    column: str
+    unit: str
+    statistic: float
+    threshold: float
+    drifted: bool
+    before: float | None
+    now: float | None
+    shift: float | None
+    lower: float | None
+    upper: float | None
+    nights: int
+
+
+class Source(Facts):
+    """What a source brought for a table."""
+
+    source: str
+    target: str
+    files: int
+    duplicate_files: int
+    refused_files: int
+    read: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+
+
+class Model(Facts):
+    """A version that scored the night."""
+
+    name: str
+    version: str
+    frame: str
+    features: str
+
+
+class Night(Facts):
+    """Everything on the page of `date`."""
+
+    date: dt.date
+    previous: dt.date | None
+    in_force: int
+    missing: int
+    books: list[Book]
+    fallbacks: dict[str, int]
+    moved: dict[str, int]
+    movers: list[Mover]
+    outcomes: list[Outcome]
+    shifts: list[Shift]
+    columns_watched: int
+    sources: list[Source]
+    quarantine: dict[str, int]
+    refused: dict[str, str]
+    warnings: list[str]
+    models: list[Model]
+    seconds: dict[str, float]
+    drift_report: bool
+    data_docs: bool
+
+    @property
+    def scored(self) -> int:
+        """Scores published."""
+        return sum(b.scored for b in self.books)
+
+    @property
+    def fallback(self) -> int:
+        """Scores by the declared fallback."""
+        return sum(self.fallbacks.values())
+
+    @property
+    def drifted(self) -> list[Shift]:
+        """Columns beyond their threshold."""
+        return [s for s in self.shifts if s.drifted]

@@ -1,0 +1,58 @@
+"""Draws the pages: one static HTML file each, nothing loaded from anywhere, text escaped."""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitoring.night import Night
+from monitoring.verdict import verdict
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+SMALL, LARGE = 10.0, 1000.0
+
+
+def render_night(night: Night, before: dt.date | None, after: dt.date | None) -> str:
+    """The page of a night, with links to the pages before and after it."""
+    return _environment().get_template("night.html").render(night=night, verdict=verdict(night), before=before, after=after)
+
+
+def render_index(nights: Sequence[Night]) -> str:
+    """The list of nights, newest first."""
+    rows = [(n, verdict(n)) for n in sorted(nights, key=lambda n: n.date, reverse=True)]
+    return _environment().get_template("index.html").render(rows=rows)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(whole=whole, amount=amount, percent=percent, signed=signed)
+    return environment
+
+
+def whole(value: float | None) -> str:
+    """1,234."""
+    return NONE if value is None else f"{value:,.0f}".replace("-", MINUS)
+
+
+def amount(value: float | None) -> str:
+    """Enough digits to see a difference: 0.0123, 12.3, 1,234."""
+    if value is None:
+        return NONE
+    size = abs(value)
+    shown = f"{value:,.0f}" if size >= LARGE else f"{value:,.2f}" if size >= SMALL else f"{value:.3g}"
+    return shown.replace("-", MINUS)
+
+
+def signed(value: float | None) -> str:
+    """+12.3."""
+    return NONE if value is None else ("+" if value > 0 else "") + amount(value)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """+1.2 %; a change."""
+    return NONE if value is None else f"{value:+.{digits}%}".replace("-", MINUS)

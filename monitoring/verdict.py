@@ -1,0 +1,87 @@
+"""The traffic light and its sentence: what an actuary has to know before reading on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from monitoring.night import Night
+
+Light = Literal["green", "amber", "red"]
+
+MAX_QUARANTINED = 0.01
+"""Share of records read from which quarantine is worth a look: single bad records are everyday life."""
+MAX_FALLBACK = 0.5
+"""Share of the book without a model's price from which somebody should look."""
+MAX_MEAN_CHANGE = 0.05
+"""A mean premium that moves by more overnight changes the income of the book; windows of 28 days move by 1/28 a night."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`causes` are full phrases, the gravest first."""
+
+    light: Light
+    sentence: str
+    causes: tuple[str, ...]
+
+
+def verdict(night: Night) -> Verdict:
+    """Red where the night's prices should not be used unseen, amber where somebody should look, green otherwise."""
+    grave, mild = _grave(night), _mild(night)
+    causes = (*grave, *mild)
+    if grave:
+        return Verdict("red", _sentence("Do not use this night's scores before looking", causes), causes)
+    if mild:
+        return Verdict("amber", _sentence("The night is published; please look", causes), causes)
+    return Verdict("green", f"All {night.scored:,} prices are in place and nothing needs attention.", ())
+
+
+def _sentence(opening: str, causes: tuple[str, ...]) -> str:
+    more = f" (and {len(causes) - 2} more)" if len(causes) > 2 else ""
+    return f"{opening}: {'; '.join(causes[:2])}{more}."
+
+
+def _grave(night: Night) -> list[str]:
+    causes = []
+    if not night.scored:
+        causes.append("no policy was scored")
+    if night.missing:
+        causes.append(f"{night.missing:,} of {night.in_force:,} covers in force have no score")
+    if night.scored and night.fallback == night.scored:
+        causes.append("every score is the fallback's, none the model's")
+    return causes
+
+
+def _mild(night: Night) -> list[str]:
+    return [*_data(night), *_prices(night), *_model(night)]
+
+
+def _data(night: Night) -> list[str]:
+    read, quarantined = (sum(getattr(s, x) for s in night.sources) for x in ("read", "quarantined"))
+    causes = []
+    if night.refused:
+        causes.append(f"{len(night.refused)} file(s) were refused")
+    if read and quarantined / read > MAX_QUARANTINED:
+        causes.append(f"{quarantined / read:.1%} of the records read are in quarantine")
+    if night.warnings:
+        causes.append(f"{len(night.warnings)} quality warning(s)")
+    return causes
+
+
+def _prices(night: Night) -> list[str]:
+    causes = [
+        f"the mean price of {b.coverage} moved by {b.change:+.1%} in a night"
+        for b in night.books
+        if b.change is not None and abs(b.change) > MAX_MEAN_CHANGE
+    ]
+    if night.scored and MAX_FALLBACK < night.fallback / night.scored < 1:
+        causes.append(f"{night.fallback / night.scored:.0%} of the scores are the fallback's")
+    return causes
+
+
+def _model(night: Night) -> list[str]:
+    causes = [f"{len(night.drifted)} of {night.columns_watched} watched columns drifted"] if night.drifted else []
+    for o in night.outcomes:
+        whole = o.segment == "all" and o.lower is not None and o.upper is not None
+        if whole and not o.lower <= 1 <= o.upper:  # type: ignore[operator]
+            causes.append(f"actual over expected claims is {o.ratio:.2f}, its interval leaves out 1")
+    return causes
