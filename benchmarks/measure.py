@@ -1,0 +1,60 @@
+"""What a benchmark returns, and the CPU time of this process with the JVM and the Python workers below it."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison; `ours` and `peer` were measured in the same run, both in `unit`; below 1, ours takes less."""
+
+    work: str
+    ours: float
+    peer: float
+    unit: str
+    versions: str
+
+    @property
+    def ratio(self) -> float:
+        """ours / peer."""
+        return self.ours / self.peer if self.peer else float("nan")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    reaped = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + reaped)
+
+
+def tree_cpu_s() -> float:
+    """CPU seconds that this process and all those below it have used, with those that have ended."""
+    here = psutil.Process()
+    return sum(_cpu_s(p) for p in (here, *here.children(recursive=True)))
+
+
+def cpu_seconds(work: Callable[[], T]) -> tuple[T, float]:
+    """What `work` returns, and the CPU seconds it took."""
+    before = tree_cpu_s()
+    result = work()
+    return result, tree_cpu_s() - before
+
+
+def machine() -> str:
+    """The machine in one line."""
+    memory_gb = psutil.virtual_memory().total / 1e9
+    python = platform.python_version()
+    return f"{platform.machine()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, {platform.system()}, Python {python}"
