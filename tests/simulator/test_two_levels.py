@@ -18,7 +18,8 @@ KEY = ["device_id", "local_date"]
 # whole second, positions have 3 m of noise
 TOTALS = {
     "distance_mm": 0.005, "duration_ms": 0.01, "moving_ms": 0.01, "night_ms": 0.02, "rush_ms": 0.015, "speeding_ms": 0.02,
-    "limit_known_ms": 0.01, "phone_ms": 0.02, "phone_known_ms": 0.01, "covered_ms": 0.01, "speeding_events": 0.01, "phone_events": 0.05,
+    "limit_known_ms": 0.01, "phone_ms": 0.02, "phone_known_ms": 0.01, "covered_ms": 0.01,
+    "speeding_events": 0.01, "phone_events": 0.05,
     **{f"{kind}_r{k}": 0.02 for kind in ("brake", "accelerate", "corner") for k in (1, 2, 3)},
     **{f"{kind}_r{k}": 0.05 for kind in ("brake", "accelerate", "corner") for k in (4, 5, 6)},
 }  # fmt: skip
