@@ -1,0 +1,119 @@
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from expectations.gate import make_gate
+from jobs.context import JobContext
+from jobs.drift import run
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import LakeError
+from lake.features import feature_columns
+from registry.champion import FILES, LINEAGE_FILE
+from tests.training.given import the_frame, trained
+
+D = dt.date(2026, 3, 2)
+FRAME, RUN, MODEL = "ab" * 8, "run1", "pure-premium-liability"
+VEHICLES = 1500
+FEATURES = [c.name for c in feature_columns()]
+MAX_HTML_BYTES = 5_000_000
+
+
+def context(lake: Lake, conf: Conf) -> JobContext:
+    return JobContext(conf, lake, D, None, "test", make_gate(conf.reports_path / "data-docs", f"{D}"))
+
+
+def cache_model(conf: Conf) -> None:
+    """The files of a version where the registry keeps them."""
+    folder = Path(conf.lake) / "_mlflow" / "cache" / MODEL / RUN
+    folder.mkdir(parents=True)
+    for name, content in trained().scorer.parts().items():
+        (folder / name).write_bytes(content)
+    (folder / LINEAGE_FILE).write_text(json.dumps({"frame_hash": FRAME}))
+    assert all((folder / f).is_file() for f in FILES)
+
+
+def append(lake: Lake, name: str, rows: pd.DataFrame) -> None:
+    schema = lake.table(name).schema
+    clean = rows.reindex(columns=schema.names).astype(object).where(lambda x: x.notna(), None)
+    lake.append_once(name, lake.spark.createDataFrame(list(clean.itertuples(index=False, name=None)), schema), name)
+
+
+def tonight(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Features of the latest date, braking up by 60 %, and what the model makes of the unchanged rest."""
+    rows = frame[frame["as_of_date"] == frame["as_of_date"].max()].head(VEHICLES).reset_index(drop=True)
+    rows["brake_per_100km_7"] *= 1.6
+    scored = trained().scorer.score(rows)[["frequency", "severity", "pure_premium"]]
+    lineage = (MODEL, "1", RUN, "v1", FRAME, dt.datetime(2026, 3, 3))
+    facts: dict[str, Any] = {"score_date": D, "role": "champion", "fallback": False}
+    scores = rows[["policy_id", "vehicle_id", "coverage", "currency"]].join(scored).assign(**facts)
+    scores["lineage"] = [lineage] * len(scores)
+    rows["as_of_date"], rows["feature_version"] = D, "v1"
+    return rows, scores
+
+
+@pytest.fixture
+def night(lake: Lake, conf: Conf) -> Lake:
+    frame = the_frame()[the_frame()["vehicle_id"] < f"v{VEHICLES:05d}"]
+    features, scores = tonight(frame)
+    append(lake, f"frames.{FRAME}", frame)
+    append(lake, "gold.policy_features", features)
+    append(lake, "gold.policy_scores", scores)
+    cache_model(conf)
+    return lake
+
+
+def test_what_changed_drifts_and_the_rest_does_not(night: Lake, conf: Conf) -> None:
+    result = run(context(night, conf))
+    rows = night.read("gold.drift").toPandas().set_index("column")
+    assert result.rows == len(rows) == len(FEATURES) + 3
+    assert rows.index[rows["drifted"]].tolist() == ["brake_per_100km_7"]
+    assert result.detail == {"drifted": ["brake_per_100km_7"]}
+
+    # exact, over all rows: both dates of the frame against tonight's
+    frame = the_frame()[the_frame()["vehicle_id"] < f"v{VEHICLES:05d}"]
+    braking = rows.loc["brake_per_100km_7"]
+    expected = 1.6 * frame.loc[frame["as_of_date"] == frame["as_of_date"].max(), "brake_per_100km_7"].mean()
+    assert braking["reference_mean"] == pytest.approx(frame["brake_per_100km_7"].mean())
+    assert braking["current_mean"] == pytest.approx(expected)
+    assert (braking["reference_rows"], braking["current_rows"]) == (2 * VEHICLES, VEHICLES)
+    assert braking["shift_lower"] > 0
+    # half-width: 3.2905 x sqrt(var / vehicles + var / vehicles); 1,500 vehicles tell 3,000 rows of the frame
+    current = 1.6 * frame.loc[frame["as_of_date"] == frame["as_of_date"].max(), "brake_per_100km_7"]
+    half = 3.2905 * np.sqrt(frame["brake_per_100km_7"].var() / VEHICLES + current.var() / VEHICLES)
+    assert braking["shift_upper"] - braking["shift"] == pytest.approx(half, rel=1e-4)
+
+    # the model does not see the 7-day window, so its predictions stand where they stood
+    premium = rows.loc["pure_premium"]
+    assert (premium["kind"], premium["unit"]) == ("prediction", "currency units a car-year")
+    assert premium["reference_mean"] == pytest.approx(trained().scorer.score(frame)["pure_premium"].mean(), rel=1e-6)
+    assert rows.loc["phone_share_7", "reference_mean"] is None or np.isnan(rows.loc["phone_share_7", "reference_mean"])
+
+    folder = conf.reports_path / "nights" / f"{D}"
+    assert (folder / "drift.html").stat().st_size < MAX_HTML_BYTES
+    report = json.loads((folder / "drift.json").read_text())
+    assert {r["column"] for r in report["exact"]} == set(rows.index)
+    assert report["evidently"]["columns"]["brake_per_100km_7"]["drifted"]
+    assert "phone_share_7" in report["evidently"]["not_observed"]
+    assert len(report["evidently"]["report"]["metrics"]) == 15
+
+    first = night.read("gold.drift").toPandas()
+    run(context(night, conf))
+    pd.testing.assert_frame_equal(night.read("gold.drift").toPandas().sort_values("column"), first.sort_values("column"))
+
+
+def test_a_night_without_modelled_scores_publishes_nothing(lake: Lake, conf: Conf) -> None:
+    result = run(context(lake, conf))
+    assert (result.rows, result.message) == (0, f"no policy was scored by a model on {D}: nothing to compare")
+    assert not lake.exists("gold.drift")
+
+
+def test_a_frame_that_is_gone_is_named(lake: Lake, conf: Conf) -> None:
+    append(lake, "gold.policy_scores", tonight(the_frame())[1].head(1))
+    with pytest.raises(LakeError, match=f"frames.{FRAME}, the frame of {MODEL} version 1, is not in the lake"):
+        run(context(lake, conf))

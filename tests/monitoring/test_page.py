@@ -1,0 +1,122 @@
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from monitoring.night import Book, Model, Mover, Night, Outcome, Shift, Source
+from monitoring.page import amount, percent, render_index, render_night
+from monitoring.verdict import verdict
+
+D = dt.date(2026, 3, 2)
+MAX_BYTES = 1_000_000
+
+
+def book(**changes: Any) -> Book:
+    return Book(**({"coverage": "liability", "currency": "EUR", "scored": 90, "mean": 210.0, "total": 18_900.0} | changes))
+
+
+def shift(**changes: Any) -> Shift:
+    row: dict[str, Any] = {
+        "column": "brake_per_100km_28", "unit": "events/100 km", "statistic": 0.31, "threshold": 0.1, "drifted": True, "before": 3.1,
+        "now": 4.0, "shift": 0.9, "lower": 0.7, "upper": 1.1, "nights": 3,
+    }  # fmt: skip
+    return Shift(**(row | changes))
+
+
+def outcome(**changes: Any) -> Outcome:
+    row: dict[str, Any] = {
+        "segment": "all", "value": "all", "car_years": 120.5, "actual": 14, "expected": 12.0, "ratio": 14 / 12, "lower": 0.64,
+        "upper": 1.96, "maturity_days": 40.0,
+    }  # fmt: skip
+    return Outcome(**(row | changes))
+
+
+def night(**changes: Any) -> Night:
+    row: dict[str, Any] = {
+        "date": D, "previous": None, "in_force": 90, "missing": 0, "books": [book()], "fallbacks": {"no_trips": 4}, "moved": {},
+        "movers": [], "outcomes": [], "shifts": [], "columns_watched": 63, "sources": [], "quarantine": {}, "refused": {},
+        "warnings": [], "models": [], "seconds": {}, "drift_report": False, "data_docs": False,
+    }  # fmt: skip
+    return Night(**(row | changes))
+
+
+def source(**changes: Any) -> Source:
+    row: dict[str, Any] = {
+        "source": "sim_phone", "target": "bronze.points", "files": 3, "duplicate_files": 1, "refused_files": 0, "read": 1000,
+        "accepted": 900, "duplicate": 95, "quarantined": 5,
+    }  # fmt: skip
+    return Source(**(row | changes))
+
+
+def test_a_quiet_night_is_green() -> None:
+    found = verdict(night(sources=[source()], outcomes=[outcome()]))
+    assert (found.light, found.causes) == ("green", ())
+    assert found.sentence == "All 90 prices are in place and nothing needs attention."
+
+
+@pytest.mark.parametrize(
+    ("changes", "light", "cause"),
+    [
+        ({"books": []}, "red", "no policy was scored"),
+        ({"missing": 3}, "red", "3 of 90 covers in force have no score"),
+        ({"fallbacks": {"no_trips": 90}}, "red", "every score is the fallback's"),
+        ({"fallbacks": {"no_trips": 46}}, "amber", "51% of the scores are the fallback's"),
+        ({"shifts": [shift()]}, "amber", "1 of 63 watched columns drifted"),
+        ({"warnings": ["x"]}, "amber", "1 quality warning(s)"),
+        ({"refused": {"a.gz": "truncated_gzip"}}, "amber", "1 file(s) were refused"),
+        ({"sources": [source(quarantined=11)]}, "amber", "1.1% of the records read are in quarantine"),
+        # 210 / 199 = 1.0553
+        ({"books": [book(mean_before=199.0)]}, "amber", "the mean price of liability moved by +5.5% in a night"),
+        ({"outcomes": [outcome(lower=1.01)]}, "amber", "actual over expected claims is 1.17, its interval leaves out 1"),
+    ],
+)
+def test_what_turns_the_light(changes: dict[str, Any], light: str, cause: str) -> None:
+    found = verdict(night(**changes))
+    assert found.light == light
+    assert cause in found.sentence
+
+
+def test_the_gravest_cause_is_named_first_and_the_rest_counted() -> None:
+    found = verdict(night(missing=1, shifts=[shift()], warnings=["x"], refused={"a": "b"}))
+    assert found.light == "red"
+    assert found.sentence.startswith("Do not use this night's scores before looking: 1 of 90 covers in force have no score; ")
+    assert found.sentence.endswith("(and 2 more).")
+
+
+def test_a_first_night_without_drift_and_claims_renders() -> None:
+    page = render_night(night(), None, None)
+    assert "There is no earlier night" in page
+    assert "no exposure has been earned" in page
+    assert "Not measured" in page
+    assert "drift.html" not in page
+
+
+def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
+    evil = '<script>alert("x")</script>'
+    mover = Mover(policy_id=evil, coverage="liability", currency="EUR", before=100.0, now=150.0, change=0.5, why=evil, reasons=[evil])
+    full = night(
+        previous=D - dt.timedelta(days=1), books=[book(mean_before=209.0)], movers=[mover] * 10, outcomes=[outcome()] * 40,
+        shifts=[shift()] * 63, sources=[source()], quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
+        models=[Model(name="m", version="7", frame="abcdef0123456789", features="v1")], seconds={"ingest": 3.21},
+        moved={"5%": 9}, drift_report=True, data_docs=True,
+    )  # fmt: skip
+    page = render_night(full, D - dt.timedelta(days=1), D + dt.timedelta(days=1))
+    assert len(page.encode()) < MAX_BYTES
+    assert "<script" not in page
+    assert "http://" not in page.replace('http-equiv', '') and "https://" not in page
+    for link in ("drift.html", "../2026-03-01/index.html", "../2026-03-03/index.html", "../../data-docs/2026-03-02/site/index.html"):
+        assert f'href="{link}"' in page
+    assert "+0.48%" in page  # 210 / 209
+    assert "m version 7" in page
+    assert "ingest 3.2" in page
+
+
+def test_the_list_has_the_newest_night_first() -> None:
+    page = render_index([night(), night(date=D + dt.timedelta(days=1), missing=2)])
+    assert page.index("2026-03-03") < page.index("2026-03-02")
+    assert "2 of 90 covers" in page
+
+
+def test_figures_for_people() -> None:
+    assert [amount(x) for x in (0.012345, 12.3456, 1234.5, None, -2.0)] == ["0.0123", "12.35", "1,234", "–", "−2"]
+    assert percent(-0.0512) == "−5.1%"
