@@ -52,7 +52,11 @@ class State:
         from lake.session import spark_session
 
         with terminal.status("starting Spark"):
-            return Lake(spark_session(self.conf), self.conf.lake)
+            return Lake(spark_session(self.conf, jvm_log=self._jvm_log()), self.conf.lake)
+
+    def _jvm_log(self) -> Path | None:
+        folder = self.conf.logs_path
+        return folder / "spark.log" if folder.is_dir() and not self.debug else None
 
 
 def state(context: typer.Context) -> State:

@@ -3,6 +3,8 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -32,22 +34,50 @@ BASE = {
 }
 
 
-def spark_session(conf: Conf, app: str = "telematics") -> SparkSession:
-    """A session with Delta, ANSI SQL and UTC. Raises EnvironmentProblem where Java or a jar is missing.
+LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
-    Python workers run the driver's interpreter; otherwise users meet "No module named pandas".
+
+def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = None) -> SparkSession:
+    """A session with Delta, ANSI SQL and UTC; what the JVM prints goes to `jvm_log`, or where this process prints.
+
+    Raises EnvironmentProblem where Java or a jar is missing. Python workers run the driver's interpreter; otherwise users
+    meet "No module named pandas".
     """
     builder = SparkSession.builder.appName(app)
     if conf.jars is not None:
         use_java()
         jars = ensure_jars(Path(conf.jars).expanduser())
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = builder.config("spark.jars", ",".join(map(str, jars)))
+        builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}")
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
     for key, value in {**BASE, **conf.spark}.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with _stderr_to(jvm_log):
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+@contextmanager
+def _stderr_to(file: Path | None) -> Iterator[None]:
+    """A child started in here inherits the file as its standard error, and keeps it."""
+    try:
+        target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if file is not None else None
+    except OSError:
+        target = None
+    if target is None:
+        yield
+        return
+    sys.stderr.flush()
+    own = os.dup(2)
+    os.dup2(target, 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+        os.close(target)
