@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from simulator.plans import (
     GENTLE_DOWN_MPS2,
@@ -197,5 +196,7 @@ def _drift(rng: np.random.Generator, moving: npt.NDArray[np.bool_]) -> Floats:
     rho = np.exp(-1.0 / POSITION_CORRELATION_S)
     shock = rng.normal(0.0, POSITION_NOISE_M * np.sqrt(1.0 - rho**2), int(moving.sum()) + 1)
     shock[0] = rng.normal(0.0, POSITION_NOISE_M)
-    drift: Floats = lfilter([1.0], [1.0, -rho], shock)[np.cumsum(moving)]
+    # e[k] = rho e[k-1] + shock[k] in closed form; rho^-k stays finite far beyond the longest trip
+    decay = rho ** np.arange(len(shock))
+    drift: Floats = (decay * np.cumsum(shock / decay))[np.cumsum(moving)]
     return drift

@@ -1,9 +1,10 @@
 """The truth: what drives claims, how much of it telematics can see, and how it shows in driving."""
 
+from statistics import NormalDist
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import erfinv, expit
 
 Floats = npt.NDArray[np.float64]
 
@@ -11,7 +12,7 @@ MEAN_FREQUENCY = 0.08
 """Claims a car-year, averaged over drivers."""
 TARGET_GINI = 0.28
 """Gini of the true rate on its own claims; a lognormal rate with standard deviation s has erf(s / 2)."""
-SIGMA_LN_RATE = float(2.0 * erfinv(TARGET_GINI))
+SIGMA_LN_RATE = 2.0**0.5 * NormalDist().inv_cdf((1.0 + TARGET_GINI) / 2.0)
 HIDDEN_SHARE = 0.1
 """Share of the variance of ln(rate) that telematics cannot see: a driver's own term, independent of all behaviour."""
 
@@ -65,7 +66,7 @@ def behaviour(latents: pd.DataFrame) -> pd.DataFrame:
     event per stop or turn, of a leg over the limit, of a night trip, and of a phone stretch per trip."""
     mileage, harsh, speeding = latents["mileage"], latents["harshness"], latents["speeding"]
     columns = {
-        "active_p": expit(0.65 + 0.45 * mileage),
+        "active_p": 1.0 / (1.0 + np.exp(-(0.65 + 0.45 * mileage))),
         "ln_distance": 0.30 * mileage,
         "brake_p": np.minimum(0.085 * np.exp(0.65 * harsh), 0.7),
         "accelerate_p": np.minimum(0.045 * np.exp(0.65 * harsh), 0.7),
