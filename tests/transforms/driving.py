@@ -1,0 +1,62 @@
+"""Points, devices and source rules to drive with in tests: a base row and what differs from it."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lake.sources import Source
+from lake.tables import DEVICES, POINTS
+from transforms.events import trip_events
+from transforms.trips import segment_trips, summarise_trips
+
+NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
+"""A Monday."""
+MM_PER_MILLIDEGREE = 111_195
+"""0.001 degrees of longitude on the equator: 6,371,008.8 m x pi / 180 / 1000 = 111.195 m."""
+
+
+def source(name: str = "gps", **given: Any) -> Source:
+    """Rules of a source, by default 300 s and haversine."""
+    columns = {"device_id": {"column": "id"}, "event_ts": {"time": {"columns": ["at"], "format": "iso"}}}
+    return Source.model_validate({"name": name, "description": "test", "format": {"type": "jsonl"}, "columns": columns, **given})
+
+
+SOURCES = {"gps": source(), "obd": source("obd", distance_method="speed", trip_gap_s=120)}
+
+
+def point(seconds: float, device: str = "d", *, start: dt.datetime = NOON, **given: Any) -> dict[str, Any]:
+    """A point so many seconds after `start`, received an hour after it, without any measurement but those given."""
+    at = start + dt.timedelta(seconds=seconds)
+    payload = "-".join(f"{k}={v}" for k, v in sorted(given.items()))
+    base = {
+        "record_id": f"{device}/{at.timestamp()}/{payload}", "source": "gps", "device_id": device, "event_ts": at,
+        "event_date": at.date(), "received_ts": at + dt.timedelta(hours=1),
+        "source_file": "f", "source_line": 1, "content_sha256": "c",
+    }  # fmt: skip
+    return {**base, **given}
+
+
+def points(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    """bronze.points."""
+    return spark.createDataFrame([tuple(row.get(name) for name in POINTS.names) for row in rows], POINTS.schema)
+
+
+def devices(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
+    """reference.devices: (device, vehicle, valid_from, valid_to, known_from[, known_to])."""
+    return spark.createDataFrame([(*row, None)[: len(DEVICES.names)] for row in rows], DEVICES.schema)
+
+
+def drive(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Trips and events of the points as rows by device, in order of time."""
+    segmented = segment_trips(points(spark, rows), SOURCES).persist()
+    trips = summarise_trips(segmented, SOURCES).persist()
+    return _by_device(trips), _by_device(trip_events(segmented, trips, SOURCES))
+
+
+def _by_device(df: DataFrame) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in df.orderBy("device_id", "start_ts", *(["kind"] if "kind" in df.columns else [])).collect():
+        found.setdefault(row["device_id"], []).append(row)
+    return found
