@@ -40,9 +40,13 @@ def test_later_knowledge_leaves_a_frame_as_it_was(lake: Lake, short: Conf) -> No
     more = [day("v1", "2025-08-02", known_from=late), day("v1", "2025-11-02"), day("v1", "2025-12-01"), day("v2", "2026-03-01")]
     lake.append_once("gold.policy_days", days(lake.spark, *more), "2")
     closed = days(lake.spark, day("v2", "2025-10-01", known_to=late))
-    lake.apply_versions("gold.policy_days", closed, days(lake.spark, day("v2", "2025-10-01", distance_mm=1, known_from=late)), "3")
+    lake.apply_versions(
+        "gold.policy_days", closed, days(lake.spark, day("v2", "2025-10-01", distance_mm=1, known_from=late)), "3"
+    )
     lake.append_once("reference.claims", claims(lake.spark, claim("c", "2025-09-21", known_from=ts("2026-02-01"))), "2")
-    lake.append_once("reference.consents", consents(lake.spark, consent(1, valid_to=ts("2025-02-01"), known_from=ts("2026-02-01"))), "2")
+    lake.append_once(
+        "reference.consents", consents(lake.spark, consent(1, valid_to=ts("2025-02-01"), known_from=ts("2026-02-01"))), "2"
+    )
     DeltaTable.forPath(lake.spark, lake.path("gold.policy_days")).optimize().executeCompaction()
     again = build_frame(lake, short, VALUATION)
     assert again.hash == built.hash

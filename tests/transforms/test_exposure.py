@@ -66,7 +66,13 @@ def test_in_force_takes_one_row_per_cover(spark: SparkSession) -> None:
 
 
 def test_each_claim_has_one_outcome(spark: SparkSession) -> None:
-    cover = policies(spark, policy(1, valid_to=ts("2026-03-01")), policy(1, valid_from=ts("2026-03-01")), policy(2), policy(2, coverage="theft"))
+    cover = policies(
+        spark,
+        policy(1, valid_to=ts("2026-03-01")),
+        policy(1, valid_from=ts("2026-03-01")),
+        policy(2),
+        policy(2, coverage="theft"),
+    )
     given = claims(
         spark,
         claim("event", "2026-02-01"),
