@@ -8,8 +8,9 @@ from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.tables import FRAME, TABLES, Table
 
 NOT_NEGATIVE_UNITS = frozenset({
-    "mm", "ms", "s", "h", "km", "B", "events", "events/100 km", "points", "trips", "km/trip", "km/h", "ln km/day", "rows", "records",
-    "days", "claims", "claims a car-year", "car-years", "minor units a year", "currency units a claim", "currency units a car-year",
+    "mm", "ms", "s", "h", "km", "B", "events", "events/100 km", "points", "trips", "km/trip", "km/h", "ln km/day", "rows",
+    "records", "days", "claims", "claims a car-year", "car-years", "minor units a year", "currency units a claim",
+    "currency units a car-year",
 })  # fmt: skip
 """Units of quantities that cannot be below zero. Incurred amounts ("minor units") can: recourse."""
 SIGNED_SHARES = frozenset({"change"})
@@ -119,7 +120,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "gold.policy_days": (
         *_TIMES,
         at_least("trips per day, least", "coalesce(min(trips), 1)", 1, "a policy day is a day with driving"),
-        between("moving_ms", None, float(MS_A_DAY + SLACK_MS), "ms", "more motion than a day has: two devices in a vehicle?", "warn"),
+        between("moving_ms", None, float(MS_A_DAY + SLACK_MS), "ms", "more motion than a day has: two devices?", "warn"),
         holds("local_month = month of local_date", "local_month = date_format(local_date, 'yyyy-MM')", "readers prune by it"),
     ),
     "gold.policy_features": (*_window_checks(), at_least("rows", "count(1)", 1, "a book in force has features", "warn")),
@@ -132,7 +133,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
               f"coalesce({_ADDITIVE}, false)", "the reasons a customer reads add up to the price"),
         holds(f"at most {MAX_REASONS} reasons", f"coalesce(size(reasons), 0) <= {MAX_REASONS}", "more is not read"),
         holds("lower <= pure_premium <= upper", "pure_premium BETWEEN pure_premium_lower AND pure_premium_upper", INTERVAL),
-        holds("a fallback has its reason, a modelled score none", "fallback = (fallback_reason IS NOT NULL)", "no silent constant"),
+        holds("a fallback has its reason, a model none", "fallback = (fallback_reason IS NOT NULL)", "no silent constant"),
         at_most("share of scores by fallback", "coalesce(count_if(fallback) / nullif(count(1), 0), 0D)", MAX_FALLBACK,
                 "more than half the book without a model's price", "warn"),
     ),
@@ -149,7 +150,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
         *_window_checks(),
         at_least("rows", "count(1)", 1, "nothing to train on"),
         holds(f"exposure_years in (0, {MAX_CAR_YEARS_A_ROW:g}]",
-              f"exposure_years > 0 AND exposure_years <= {MAX_CAR_YEARS_A_ROW}D", "no row without exposure; horizons are at most a year"),
+              f"exposure_years > 0 AND exposure_years <= {MAX_CAR_YEARS_A_ROW}D", "horizons are at most a year"),
         holds("no incurred amount without a claim", "claims > 0 OR incurred_minor = 0", "a cost belongs to a claim"),
         at_least("claims", "coalesce(sum(claims), 0)", 1, "a frequency cannot be fitted without claims", "warn"),
     ),

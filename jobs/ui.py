@@ -90,12 +90,17 @@ def start_mlflow(conf: Conf, port: int) -> subprocess.Popen[bytes]:
     uri = conf.tracking_uri
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
     log = conf.logs_path / "mlflow-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *options], stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            [sys.executable, "-m", "mlflow", "server", *options],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
         )
 
 

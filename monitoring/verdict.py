@@ -31,7 +31,7 @@ def verdict(night: Night) -> Verdict:
     if grave:
         return Verdict("red", _sentence("Do not use this night's scores before looking", causes), causes)
     if mild:
-        return Verdict("amber", _sentence("The night is published; please look", causes), causes)
+        return Verdict("amber", _sentence("The prices are in place; please look", causes), causes)
     return Verdict("green", f"All {night.scored:,} prices are in place and nothing needs attention.", ())
 
 

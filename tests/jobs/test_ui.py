@@ -14,7 +14,7 @@ from lake.conf import load_conf
 from lake.errors import EnvironmentProblem
 from tests.conftest import ROOT
 
-START_S = 180.0
+START_S = 600.0
 """MLflow makes its database on the first start, and tests may share two cores."""
 END_S = 30.0
 
@@ -53,8 +53,12 @@ def test_it_serves_reports_and_mlflow_and_ends(tmp_path: Path) -> None:
     conf.reports_path.mkdir(parents=True)
     (conf.reports_path / "index.html").write_text("the nights")
     port = free_pair()
-    code = f"from jobs.ui import serve; from lake.conf import load_conf; serve(load_conf('local', lake={str(tmp_path)!r}), {port})"
-    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
+    code = (
+        f"from jobs.ui import serve; from lake.conf import load_conf; serve(load_conf('local', lake={str(tmp_path)!r}), {port})"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
+    )
     try:
         deadline = time.monotonic() + START_S
         start = answer(f"http://{HOST}:{port}/", deadline)

@@ -34,7 +34,9 @@ def test_partials_add_up_to_the_whole() -> None:
     values = np.random.default_rng(1).gamma(2, 3, 1000)
     values[::10] = NAN
     bins = bins_of(values)
-    parts = [pa.RecordBatch.from_pydict({"side": ["a"] * len(v), "x": pa.array(v, from_pandas=True)}) for v in np.split(values, 4)]
+    parts = [
+        pa.RecordBatch.from_pydict({"side": ["a"] * len(v), "x": pa.array(v, from_pandas=True)}) for v in np.split(values, 4)
+    ]
     rows = [r for b in partial_summaries({"x": bins})(iter(parts)) for r in b.to_pylist()]
     assert sum(r["rows"] for r in rows) == 1000
     assert sum(r["missing"] for r in rows) == 100

@@ -93,7 +93,9 @@ def test_a_first_night_without_drift_and_claims_renders() -> None:
 
 def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     evil = '<script>alert("x")</script>'
-    mover = Mover(policy_id=evil, coverage="liability", currency="EUR", before=100.0, now=150.0, change=0.5, why=evil, reasons=[evil])
+    mover = Mover(
+        policy_id=evil, coverage="liability", currency="EUR", before=100.0, now=150.0, change=0.5, why=evil, reasons=[evil]
+    )
     full = night(
         previous=D - dt.timedelta(days=1), books=[book(mean_before=209.0)], movers=[mover] * 10, outcomes=[outcome()] * 40,
         shifts=[shift()] * 63, sources=[source()], quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
@@ -103,8 +105,13 @@ def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     page = render_night(full, D - dt.timedelta(days=1), D + dt.timedelta(days=1))
     assert len(page.encode()) < MAX_BYTES
     assert "<script" not in page
-    assert "http://" not in page.replace('http-equiv', '') and "https://" not in page
-    for link in ("drift.html", "../2026-03-01/index.html", "../2026-03-03/index.html", "../../data-docs/2026-03-02/site/index.html"):
+    assert "http://" not in page.replace("http-equiv", "") and "https://" not in page
+    for link in (
+        "drift.html",
+        "../2026-03-01/index.html",
+        "../2026-03-03/index.html",
+        "../../data-docs/2026-03-02/site/index.html",
+    ):
         assert f'href="{link}"' in page
     assert "+0.48%" in page  # 210 / 209
     assert "m version 7" in page
