@@ -1,0 +1,87 @@
+"""Notebooks run from top to bottom over a lake of the real schema, and are kept without outputs."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from lake.delta import Lake
+from lake.tables import POLICIES, SCORES, Table
+from tests.conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+D = dt.date(2026, 1, 5)
+KNOWN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+LINEAGE = {"model_name": "liability", "model_version": "1", "mlflow_run_id": "r", "feature_version": "v1", "frame_hash": "h",
+           "cutoff_ts": KNOWN}  # fmt: skip
+SCORE = {
+    "vehicle_id": "v", "coverage": "liability", "score_date": D, "role": "champion", "frequency": 0.1, "severity": 2000.0,
+    "pure_premium": 200.0, "currency": "USD", "relativity": 1.0, "base": 5.0, "calibration": 0.0, "others": 0.0, "km_365": 9000.0,
+    "days_observed": 200, "completeness": 0.9, "credibility": 0.5, "pure_premium_lower": 150.0, "pure_premium_upper": 250.0,
+    "fallback": False, "reasons": [{"feature": "brake", "text": "harsh braking", "value": 1.0, "contribution": 0.2}],
+    "lineage": LINEAGE,
+}  # fmt: skip
+POLICY = {"vehicle_id": "v", "coverage": "liability", "valid_from": KNOWN, "currency": "USD", "base_premium_minor": 30_000,
+          "known_from": KNOWN}  # fmt: skip
+
+
+def put(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
+    full = [tuple((dict.fromkeys(table.names) | row).values()) for row in rows]
+    lake.append_once(table.name, lake.spark.createDataFrame(full, table.schema), "test")
+
+
+@pytest.fixture
+def book(lake: Lake) -> Path:
+    """Two policies in the city (200 and 400, one of them restated), one on the land by fallback, and an older night."""
+    rows = [
+        {**SCORE, "policy_id": "a", "previous_pure_premium": 160.0},
+        {**SCORE, "policy_id": "b", "pure_premium": 400.0, "relativity": 2.0, "previous_pure_premium": 340.0},
+        {**SCORE, "policy_id": "c", "fallback": True, "fallback_reason": "no_trips", "reasons": []},
+        {**SCORE, "policy_id": "a", "score_date": D - dt.timedelta(days=1), "pure_premium": 160.0},
+        {**SCORE, "policy_id": "a", "role": "challenger", "pure_premium": 900.0},
+    ]
+    bands = {"a": "city", "b": "city", "c": "land"}
+    policies = [{**POLICY, "policy_id": p, "territory_band": band} for p, band in bands.items()]
+    policies.append({**POLICY, "policy_id": "a", "territory_band": "land", "known_to": KNOWN})
+    put(lake, SCORES, rows)
+    put(lake, POLICIES, policies)
+    return Path(lake.root)
+
+
+def executed(path: Path, lake: Path, monkeypatch: pytest.MonkeyPatch, check: str) -> nbformat.NotebookNode:
+    monkeypatch.setenv("TELEMATICS_LAKE", str(lake))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(check))
+    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+
+
+def test_portfolio(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # by hand, of the night's champion rows: 3 scored, 1 fallback; (200 + 400) / (160 + 340) - 1 = 0.2;
+    # city: (200 + 400) / 2 = 300, land: 200, tariff 30,000 cents = 300; interval (250 - 150) / 200 = 0.5
+    check = """
+row = night.iloc[0]
+assert (len(night), row.scored, row.fallback) == (1, 3, 1)
+assert abs(row.change_since_last - 0.2) < 1e-9
+got = territories.set_index("territory")
+assert got.pure_premium.to_dict() == {"city": 300.0, "land": 200.0}
+assert got.policies.to_dict() == {"city": 2, "land": 1}
+assert got.tariff_premium.tolist() == [300.0, 300.0]
+assert got.interval_width["land"] == 0.5
+assert reasons[["reason", "policies"]].values.tolist() == [["harsh braking", 2]]
+assert sorted(observed.relativity) == [1.0, 2.0]
+"""
+    executed(ROOT / "notebooks" / "portfolio.ipynb", book, monkeypatch, check)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_kept_without_outputs_and_imports_no_layer_but_lake(path: Path) -> None:
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert all(c.outputs == [] and c.execution_count is None for c in cells)
+    source = "\n".join(c.source for c in cells)
+    for package in ("pyspark", "jobs", "transforms", "training", "registry", "monitoring", "expectations", "simulator", "emr"):
+        assert f"import {package}" not in source
+        assert f"from {package}" not in source
