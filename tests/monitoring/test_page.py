@@ -12,13 +12,14 @@ MAX_BYTES = 1_000_000
 
 
 def book(**changes: Any) -> Book:
-    return Book(**({"coverage": "liability", "currency": "EUR", "scored": 90, "mean": 210.0, "total": 18_900.0} | changes))
+    row: dict[str, Any] = {"coverage": "liability", "currency": "EUR", "scored": 90, "mean": 210.0, "total": 18_900.0}
+    return Book(**(row | changes))
 
 
 def shift(**changes: Any) -> Shift:
     row: dict[str, Any] = {
-        "column": "brake_per_100km_28", "unit": "events/100 km", "statistic": 0.31, "threshold": 0.1, "drifted": True, "before": 3.1,
-        "now": 4.0, "shift": 0.9, "lower": 0.7, "upper": 1.1, "nights": 3,
+        "column": "brake_per_100km_28", "unit": "events/100 km", "statistic": 0.31, "threshold": 0.1, "drifted": True,
+        "before": 3.1, "now": 4.0, "shift": 0.9, "lower": 0.7, "upper": 1.1, "nights": 3,
     }  # fmt: skip
     return Shift(**(row | changes))
 
