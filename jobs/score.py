@@ -121,7 +121,8 @@ def score_batch(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
     if len(others):
         parts.append(pd.DataFrame([scorer.fallback()] * len(others), index=others))
     out = pd.concat([rows[list(COVER_KEY)], pd.concat(parts).loc[rows.index]], axis=1) if parts else rows[list(COVER_KEY)]
-    observed = rows[list(OBSERVED)].astype(float).round(DECIMALS).rename(columns=OBSERVED).where(consented[:, None])
+    observed = rows[list(OBSERVED)].astype(float).round(DECIMALS).rename(columns=OBSERVED)
+    observed.loc[~consented] = np.nan
     observed["days_observed"] = observed["days_observed"].astype("Int32")
     reason = np.select([~consented, ~driven], [NO_CONSENT, NO_TRIPS], default="")
     return pd.concat([out, observed], axis=1).assign(fallback=~modelled, fallback_reason=pd.Series(reason).replace("", None))

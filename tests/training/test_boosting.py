@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from lake.features import model_features
+from tests.training.given import the_frame, trained
+from training.boosting import FREQUENCY, Problem, fit
+from training.scorer import matrix
+
+N = 4000
+
+
+def test_offset_is_the_same_as_a_rate_with_exposure_as_weight() -> None:
+    rng = np.random.default_rng(5)
+    # few distinct values, so that histogram bins do not depend on weights
+    x = rng.integers(0, 8, (N, 2)).astype(float)
+    exposure = rng.uniform(0.1, 1.0, N)
+    claims = rng.poisson(0.2 * np.exp(0.2 * x[:, 0]) * exposure).astype(float)
+    ln_rate = np.log(claims.sum() / exposure.sum())
+    names, signs = ["a", "b"], (1, 0)
+    offset = fit(FREQUENCY, Problem(x, names, signs, claims, ln_rate + np.log(exposure)), 40, seed=1)
+    weighted = fit(FREQUENCY, Problem(x, names, signs, claims / exposure, np.full(N, ln_rate), exposure), 40, seed=1)
+    rates = [b.predict(matrix(x, names, float(ln_rate))) for b in (offset, weighted)]
+    np.testing.assert_allclose(rates[0], rates[1], rtol=1e-3)
+    # and it has learned something: the true effect of a from 0 to 7 is exp(1.4) = 4.1
+    assert rates[0].max() / rates[0].min() > 2
+
+
+@pytest.mark.parametrize("name", [f.name for f in model_features() if f.sign == 1])
+def test_price_never_falls_when_a_constrained_feature_rises(name: str) -> None:
+    scorer = trained().scorer
+    rows = the_frame().head(25)
+    highest = float(np.nan_to_num(the_frame()[name].max())) or 1.0
+    prices = np.stack([scorer.score(rows.assign(**{name: v}))["pure_premium"] for v in np.linspace(0, 1.5 * highest, 12)])
+    assert (np.diff(prices, axis=0) >= -1e-6).all()
+
+
+def test_sweep_moves_the_price_where_the_truth_does() -> None:
+    rows = the_frame().head(1)
+    low, high = (
+        trained().scorer.score(rows.assign(brake_per_100km_90=v, brake_per_100km_365=v))["pure_premium"].iloc[0]
+        for v in (1.0, 9.0)
+    )
+    # the truth is (9 / 1) ** .6 = 3.7
+    assert high / low > 1.5
