@@ -22,6 +22,8 @@ RUSH_HOURS = (7, 8, 16, 17)
 """Hours that begin within 07:00-09:00 or 16:00-18:00."""
 SATURDAY = 5
 NO_ZONE = "UTC"
+SAME_CLOCKS = {"America/Coyhaique": "America/Punta_Arenas"}
+"""Zones of 2025 that no Java 17 before its update of that year knows, by an older one with the same clocks since then."""
 
 
 @lru_cache(maxsize=1)
@@ -34,8 +36,13 @@ def _finder() -> "TimezoneFinder":
 
 def _zones(lat: pd.Series, lon: pd.Series) -> pd.Series:
     finder = _finder()
-    found = [NO_ZONE if pd.isna(y) or pd.isna(x) else finder.timezone_at(lat=y, lng=x) for y, x in zip(lat, lon, strict=True)]
-    return pd.Series([zone or NO_ZONE for zone in found], dtype=object)
+    found = [None if pd.isna(y) or pd.isna(x) else finder.timezone_at(lat=y, lng=x) for y, x in zip(lat, lon, strict=True)]
+    return pd.Series([java_name(zone) for zone in found], dtype=object)
+
+
+def java_name(zone: str | None) -> str:
+    """The name under which Java knows a zone; UTC for None."""
+    return SAME_CLOCKS.get(zone, zone) if zone else NO_ZONE
 
 
 def zone_at(lat: Column, lon: Column) -> Column:

@@ -5,6 +5,7 @@ Every step's distance is rounded to whole millimetres before anything is summed,
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius of WGS 84: great-circle steps then err by +0.56 % (equator, north-south) to -0.36 % (60 degrees, east-west)."""
@@ -18,8 +19,6 @@ DIFFERENCE_STEP_MS = 2_000
 """Speeds further apart give no acceleration: at 2 s a one-second brake already reads at half its peak."""
 MM_PER_M = 1000.0
 _DEVICE = ("source", "device_id")
-_BY_TIME = Window.partitionBy(*_DEVICE).orderBy("event_ts")
-_BEFORE = _BY_TIME.rowsBetween(Window.unboundedPreceding, -1)
 _OVER = "OVER (PARTITION BY source, device_id ORDER BY event_ts)"
 
 
@@ -28,6 +27,11 @@ def great_circle_m(lat1: Column, lon1: Column, lat2: Column, lon2: Column) -> Co
     north, east = F.radians(lat2 - lat1) / 2, F.radians(lon2 - lon1) / 2
     half_chord = F.pow(F.sin(north), 2) + F.cos(F.radians(lat1)) * F.cos(F.radians(lat2)) * F.pow(F.sin(east), 2)
     return F.lit(2 * EARTH_RADIUS_M) * F.asin(F.sqrt(half_chord))
+
+
+def by_time(*then: str) -> WindowSpec:
+    """A device's points in order; every window is over this partitioning and order, so Spark shuffles and sorts once."""
+    return Window.partitionBy(*_DEVICE).orderBy("event_ts", *then)
 
 
 def elapsed_ms(since: Column, until: Column) -> Column:
@@ -55,7 +59,7 @@ def with_neighbours(trips: DataFrame) -> DataFrame:
     speed = F.when(F.col("speed_mps").between(0.0, MAX_SPEED_MPS), F.col("speed_mps"))
     placed = trips.withColumns({"position": position, "speed_mps": speed})
     return placed.withColumns({
-        "lagged_speed_mps": F.lag("speed_mps").over(_BY_TIME),
+        "lagged_speed_mps": F.lag("speed_mps").over(by_time()),
         "position_1": F.expr(f"lag(position, 1) IGNORE NULLS {_OVER}"),
         "position_2": F.expr(f"lag(position, 2) IGNORE NULLS {_OVER}"),
     })  # fmt: skip
@@ -70,7 +74,8 @@ def with_jumps(points: DataFrame) -> DataFrame:
     from_1, from_2 = _too_fast(F.col("position_1")), _too_fast(F.col("position_2"))
     jump = F.coalesce(from_1 & F.coalesce(from_2, F.lit(True)), F.lit(False)) & F.col("position").isNotNull()
     marked = points.withColumn("is_jump", jump)
-    return marked.withColumn("origin", F.last(F.when(~F.col("is_jump"), F.col("position")), ignorenulls=True).over(_BEFORE))
+    before = by_time().rowsBetween(Window.unboundedPreceding, -1)
+    return marked.withColumn("origin", F.last(F.when(~F.col("is_jump"), F.col("position")), ignorenulls=True).over(before))
 
 
 def with_steps(points: DataFrame) -> DataFrame:

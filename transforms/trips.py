@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lake.sources import Source
 from lake.tables import TRIPS
 from transforms.local_time import local_date, night_ms, quarter_of, rush_ms, zone_at
-from transforms.steps import COVERED_STEP_MS, MOVING_MPS, elapsed_ms, with_jumps, with_neighbours, with_steps
+from transforms.steps import COVERED_STEP_MS, MOVING_MPS, by_time, elapsed_ms, with_jumps, with_neighbours, with_steps
 
 SEGMENTATION = "v1"
 """Version of the rule; part of trip_id, so another rule gives other trips beside the old ones."""
@@ -23,8 +23,7 @@ SEGMENTED = (
     "haversine_mm", "integral_mm", "speed_mps", "motion_mps", "entry_speed_mps", "accel_lon_mps2", "accel_lat_mps2",
     "posted_limit_mps", "phone_use",
 )  # fmt: skip
-_DEVICE = ("source", "device_id")
-_TRIP = (*_DEVICE, "trip_id")
+_TRIP = ("source", "device_id", "trip_id")
 _SUMS = (
     "points", "haversine_mm", "integral_mm", "positions", "speeds", "covered_ms", "moving_ms", "speeding_ms",
     "limit_known_ms", "phone_ms", "phone_known_ms", "jump_points",
@@ -57,22 +56,20 @@ def segment_trips(points: DataFrame, sources: Mapping[str, Source]) -> DataFrame
 
 
 def _one_an_instant(points: DataFrame) -> DataFrame:
-    in_order = Window.partitionBy(*_DEVICE).orderBy("event_ts", "record_id")
-    before = points.withColumn("previous_ts", F.lag("event_ts").over(in_order))
+    before = points.withColumn("previous_ts", F.lag("event_ts").over(by_time("record_id")))
     return before.where(~F.col("event_ts").eqNullSafe(F.col("previous_ts")))
 
 
 def _with_trip(points: DataFrame, sources: Mapping[str, Source]) -> DataFrame:
     """Add trip_start_ts, trip_id, previous_ts and step_ms within the trip; the hash is computed once a trip."""
-    by_time = Window.partitionBy(*_DEVICE).orderBy("event_ts")
     gap_ms = per_source(sources, lambda s: s.trip_gap_s * MS_PER_S)
     follows = F.coalesce(elapsed_ms(F.col("previous_ts"), F.col("event_ts")) <= gap_ms, F.lit(False))
     identity = F.concat_ws("|", "source", "device_id", F.unix_micros("event_ts").cast("string"), segmentation_version(sources))
     flagged = points.withColumn("follows", follows)
     previous = F.when(F.col("follows"), F.col("previous_ts"))
     return flagged.withColumns({
-        "trip_start_ts": F.last(F.when(~F.col("follows"), F.col("event_ts")), ignorenulls=True).over(by_time),
-        "trip_id": F.last(F.when(~F.col("follows"), F.sha2(identity, 256)), ignorenulls=True).over(by_time),
+        "trip_start_ts": F.last(F.when(~F.col("follows"), F.col("event_ts")), ignorenulls=True).over(by_time()),
+        "trip_id": F.last(F.when(~F.col("follows"), F.sha2(identity, 256)), ignorenulls=True).over(by_time()),
         "previous_ts": previous,
         "step_ms": elapsed_ms(previous, F.col("event_ts")),
     })  # fmt: skip
