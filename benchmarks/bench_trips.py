@@ -56,8 +56,8 @@ SELECT min(us), max(us), count(*), coalesce(sum(mm), 0)::BIGINT FROM steps GROUP
 MACROS = (
     """CREATE MACRO metres(a, b, c, d) AS 2 * 6371008.8 * asin(sqrt(
         pow(sin(radians(c - a) / 2), 2) + cos(radians(a)) * cos(radians(c)) * pow(sin(radians(d - b) / 2), 2)))""",
-    """CREATE MACRO far(at, a, b, us, c, d, trip_us) AS
-        CASE WHEN at >= trip_us THEN metres(a, b, c, d) > 70.0 * ((us // 1000 - at // 1000) / 1000.0) END""",
+    """CREATE MACRO far(since, a, b, us, c, d, trip_us) AS
+        CASE WHEN since >= trip_us THEN metres(a, b, c, d) > 70.0 * ((us // 1000 - since // 1000) / 1000.0) END""",
 )
 
 
