@@ -47,13 +47,12 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[Trai
     Raises TrainingRefused where there is nothing to train on or too few claims.
     """
     frame = build_frame(lake, conf, valuation or valuation_date(lake))
-    table = f"frames.{frame.hash}"
-    rows = lake.read(table).select(*needed_columns(FEATURE_VERSION_1)).toPandas()
+    rows = frame.df.select(*needed_columns(FEATURE_VERSION_1)).toPandas()
     if rows.empty:
         raise TrainingRefused(
             f"the frame valued {frame.valuation} has no rows: 0 claims, at least {conf.training.min_claims} are needed"
         )
-    version = lake.version(table)
+    version = lake.version(frame.name)
     results = []
     for coverage, part in rows.groupby("coverage", sort=True):
         evidence = fit(part, conf.training, FEATURE_VERSION_1)
@@ -67,7 +66,7 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
     """What a version is made from, as tags."""
     return {
         "frame_hash": frame.hash,
-        "frame_path": lake.path(f"frames.{frame.hash}"),
+        "frame_path": lake.path(frame.name),
         "frame_delta_version": str(version),
         "feature_version": FEATURE_VERSION_1,
         "valuation": frame.valuation.isoformat(),
