@@ -20,7 +20,8 @@ YEAR_DAYS = 365.25
 def _score(night_date: dt.date, number: int, frequency: float, role: str = "champion") -> dict[str, object]:
     return {
         "policy_id": f"p{number}", "vehicle_id": f"v{number}", "coverage": "liability", "score_date": night_date, "role": role,
-        "frequency": frequency, "pure_premium": 1.0, "currency": "USD", "fallback": False, "lineage": ("m", "1", "r", "v1", "f", None),
+        "frequency": frequency, "pure_premium": 1.0, "currency": "USD", "fallback": False,
+        "lineage": ("m", "1", "r", "v1", "f", None),
     }  # fmt: skip
 
 
