@@ -192,8 +192,8 @@ def _parquet(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admis
 
 
 def _footer(file: StoredFile, path: str, wanted: Wanted) -> Admission:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         metadata = pq.read_metadata(path)

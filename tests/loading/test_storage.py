@@ -55,10 +55,10 @@ def test_s3_globs_and_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
         }.items():  # fmt: skip
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
-        client.create_bucket(Bucket="b", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        client.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         for name in NAMES:
-            client.put_object(Bucket="b", Key=f"raw/{name}", Body=b"{}\n")
-        root = "s3://b/raw/"
+            client.put_object(Bucket="landing", Key=f"raw/{name}", Body=b"{}\n")
+        root = "s3://landing/raw/"
         assert _names(f"{root}date=*/hour=*/*.jsonl", root) == list(NAMES[:2])
         assert _names(f"{root}date=2026-01-06", root) == [NAMES[1]]
         assert _names(f"{root}**/*.csv", root) == [NAMES[3]]
