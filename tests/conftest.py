@@ -10,14 +10,11 @@ from pyspark.sql import SparkSession
 from lake.conf import Conf, load_conf
 from lake.delta import Lake
 from lake.session import spark_session
+from tests.settings import TEST_SPARK
+from tests.world import World, build
+
 
 ROOT = Path(__file__).parents[1]
-TEST_SPARK = {
-    "spark.master": "local[2,4]",
-    "spark.driver.memory": "2g",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.default.parallelism": "2",
-}
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +42,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not at {folder}: set TELEMATICS_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A lake after four nights. Tests may look at it, and run what leaves its tables as they are."""
+    return build(spark, tmp_path_factory.mktemp("world"))
