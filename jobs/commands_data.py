@@ -17,7 +17,8 @@ InputOption = Annotated[list[str], typer.Option("--input", help="file, folder, g
 ReceivedAt = Annotated[
     dt.datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"], help="when the files were received, where the source does not say"
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="when the files were received, where the source does not say",
     ),
 ]
 JobDate = Annotated[dt.datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="run the job of this night")]
@@ -53,7 +54,9 @@ def simulate(
 def ingest(
     context: typer.Context,
     source: Annotated[str | None, typer.Option("--source", help="name of a file in conf/sources")] = None,
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")
+    ] = None,
     date: MaybeDate = None,
     received_at: ReceivedAt = None,
 ) -> None:

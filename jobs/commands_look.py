@@ -31,7 +31,9 @@ def tables(context: typer.Context) -> None:
         found = table_states(lake)
     for t in found:
         written = f"{t.last_write:%Y-%m-%d %H:%M:%S}" if t.last_write else "never"
-        grid.add_row(t.name, "" if t.rows is None else f"{t.rows:,}", "" if t.version is None else str(t.version), written, t.meaning)
+        grid.add_row(
+            t.name, "" if t.rows is None else f"{t.rows:,}", "" if t.version is None else str(t.version), written, t.meaning
+        )
     Console().print(grid)
 
 
@@ -64,7 +66,8 @@ def ui(
 
 
 def doctor(
-    context: typer.Context, mend: Annotated[bool, typer.Option("--mend", help="fetch a Java 17 and the jars where missing")] = False
+    context: typer.Context,
+    mend: Annotated[bool, typer.Option("--mend", help="fetch a Java 17 and the jars where missing")] = False,
 ) -> None:
     """Check Python, Java, jars, disk and write access, and say how to mend each."""
     from jobs import doctor as checks

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def run_demo(here: State, policies: int, days: int, book_policies: int, seed: in
     steps.do("Training a frequency and a severity model, and promoting them", lambda: _train(here, train_date))
     dates = [summary.start + dt.timedelta(days=days - NIGHTS + n) for n in range(NIGHTS)]
     for date in dates:
-        steps.do(f"Night {date}", lambda date=date: run_nights(here, date, NightlyOptions()))
+        steps.do(f"Night {date}", partial(run_nights, here, date, NightlyOptions()))
     print(_where(here, dates[-1]))
     print(_ginis(here, out))
 

@@ -40,7 +40,8 @@ class Nights:
     def check_order(self, date: dt.date) -> None:
         """Raise NightRefused for a date before the first published night: what was known then cannot be told apart."""
         if self.published and date < self.published[0]:
-            raise NightRefused(f"night {date} is before the first published night {self.published[0]}: nights run in date order")
+            first = self.published[0]
+            raise NightRefused(f"night {date} is before the first published night {first}: nights run in date order")
 
     def to_run_first(self, date: dt.date) -> tuple[dt.date, ...]:
         """Earlier nights that were begun and not published, oldest first. Raises NightRefused for a date before
@@ -53,9 +54,8 @@ class Nights:
         first = last + dt.timedelta(days=1) if last else (begun[0] if begun else date)
         never = [d for n in range((date - first).days) if (d := first + dt.timedelta(days=n)) not in begun]
         if never:
-            raise NightRefused(
-                f"night {date} would skip {len(never)} night(s) from {never[0]}: run `telematics nightly --from {never[0]} --to {date}`"
-            )
+            mend = f"run `telematics nightly --from {never[0]} --to {date}`"
+            raise NightRefused(f"night {date} would skip {len(never)} night(s) from {never[0]}: {mend}")
         return begun
 
 
@@ -94,11 +94,13 @@ def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None
     """Append the attempt's row."""
     seconds = (attempt.finished_at - attempt.started_at).total_seconds()
     row = (
-        attempt.night_date, attempt.job, status, result.rows, result.message, json.dumps(result.detail, sort_keys=True, default=str),
-        attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
+        attempt.night_date, attempt.job, status, result.rows, result.message,
+        json.dumps(result.detail, sort_keys=True, default=str), attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
     )  # fmt: skip
     df = lake.spark.createDataFrame([row], NIGHTS.schema).coalesce(1)
-    lake.append_once("gold.nights", df, f"nights/{attempt.run_id}/{attempt.night_date}/{attempt.job}/{attempt.started_at.isoformat()}")
+    lake.append_once(
+        "gold.nights", df, f"nights/{attempt.run_id}/{attempt.night_date}/{attempt.job}/{attempt.started_at.isoformat()}"
+    )
 
 
 def champion_of_record(lake: Lake, date: dt.date) -> dict[str, Any]:

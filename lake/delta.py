@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lake.clock import as_known
@@ -68,7 +68,9 @@ class Lake:
         table = self.table(name)
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).comment(table.meaning)
         for x in table.columns:
-            builder = builder.addColumn(x.name, x.type, nullable=x.nullable, comment=f"{x.meaning} [{x.unit}]" if x.unit else x.meaning)
+            builder = builder.addColumn(
+                x.name, x.type, nullable=x.nullable, comment=f"{x.meaning} [{x.unit}]" if x.unit else x.meaning
+            )
         builder.partitionedBy(*table.partition_by).execute()
 
     def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
@@ -124,7 +126,7 @@ class Lake:
         changes = marks.unionByName(news, allowMissingColumns=True)
         same = [f"t.`{k}` <=> s.`{k}`" for k in dict.fromkeys(carried)]
         merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(changes.alias("s"), " AND ".join(same))
-        closing = {"known_to": "s.known_to", **{x: f"s.{x}" for x in extra}}
+        closing: dict[str, str | Column] = {"known_to": "s.known_to", **{x: f"s.{x}" for x in extra}}
         merge = merge.whenMatchedUpdate(condition="s._close", set=closing)
         merge.whenNotMatchedInsert(condition="NOT s._close", values={n: f"s.`{n}`" for n in table.names}).execute()
 
@@ -146,5 +148,3 @@ def check_writable(root: str) -> None:
         probe.unlink()
     except OSError as e:
         raise LakeError(f"cannot write to the lake at {root}: {e.strerror or e}") from e
-
-

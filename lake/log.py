@@ -1,5 +1,6 @@
 """Logging: JSON lines in a file, readable lines on the terminal."""
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -19,8 +20,7 @@ def configure(folder: Path | None, run_id: str, *, debug: bool = False) -> None:
 
     def to_file(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         if file is not None:
-            rendered = structlog.processors.JSONRenderer(default=str)(None, "", dict(event))
-            file.write(f"{rendered}\n")
+            file.write(json.dumps(dict(event), default=str) + "\n")
             file.flush()
         if not debug and event.get("level") not in _TERMINAL_LEVELS:
             raise structlog.DropEvent

@@ -28,8 +28,10 @@ class Table:
 
     @property
     def schema(self) -> StructType:
-        """Spark schema, in column order; Delta itself enforces nullability."""
-        return StructType.fromDDL(self.ddl)
+        """Spark schema, in column order; needs a running session, which parses the DDL."""
+        parsed = StructType.fromDDL(self.ddl)
+        assert isinstance(parsed, StructType)
+        return parsed
 
     @property
     def ddl(self) -> str:

@@ -13,7 +13,6 @@ from lake.session import spark_session
 from tests.settings import TEST_SPARK
 from tests.world import World, build
 
-
 ROOT = Path(__file__).parents[1]
 
 

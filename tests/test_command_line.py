@@ -37,11 +37,15 @@ def refused(said: Said, code: int, *words: str) -> None:
 
 
 def test_an_unknown_source_is_named_with_those_there_are(spark: SparkSession, conf: Path) -> None:
-    refused(command(conf, "ingest", "--source", "sim_fone", "--input", "x"), 2, "unknown source 'sim_fone'", "sim_phone", "nds_omaha")
+    refused(
+        command(conf, "ingest", "--source", "sim_fone", "--input", "x"), 2, "unknown source 'sim_fone'", "sim_phone", "nds_omaha"
+    )
 
 
 def test_no_files_names_the_pattern(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
-    refused(command(conf, "ingest", "--source", "sim_phone", "--input", f"{tmp_path}/none/*.gz"), 3, "no files match", "none/*.gz")
+    refused(
+        command(conf, "ingest", "--source", "sim_phone", "--input", f"{tmp_path}/none/*.gz"), 3, "no files match", "none/*.gz"
+    )
 
 
 def test_an_empty_file_is_refused_by_name(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
@@ -102,9 +106,15 @@ def test_training_without_data_is_refused(spark: SparkSession, conf: Path) -> No
         (("nightly", "--from", "2026-01-06", "--to", "2026-01-05"), ("--from 2026-01-06 is after --to 2026-01-05",)),
         (("nightly", "--date", "2026-01-05", "--from-job", "score"), ("--from-job goes with --rerun",)),
         (("ingest", "--source", "sim_phone"), ("--source and --input",)),
-        (("reference", "load", "cars", "--source", "sim_policies", "--input", "x"), ("unknown reference table 'cars'", "policies")),
+        (
+            ("reference", "load", "cars", "--source", "sim_policies", "--input", "x"),
+            ("unknown reference table 'cars'", "policies"),
+        ),
         (("history", "load", "days", "--source", "sim_policy_days", "--input", "x"), ("unknown history table 'days'",)),
-        (("reference", "load", "devices", "--source", "sim_policies", "--input", "x"), ("maps to reference.policies, not to reference.devices",)),
+        (
+            ("reference", "load", "devices", "--source", "sim_policies", "--input", "x"),
+            ("maps to reference.policies, not to reference.devices",),
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_explained(conf: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:

@@ -81,7 +81,11 @@ def test_points_after_a_consent_was_withdrawn_are_held_without_text_or_position(
 def test_policies_without_consent_or_device_get_the_declared_fallback(world: World) -> None:
     special = world.special()
     scores = {s["policy_id"]: s for s in world.show("gold.policy_scores", *of_night(LAST))}
-    for case, reason in (("policy_without_consent", "no_consent"), ("consent_withdrawn", "no_consent"), ("policy_without_device", "no_trips")):
+    for case, reason in (
+        ("policy_without_consent", "no_consent"),
+        ("consent_withdrawn", "no_consent"),
+        ("policy_without_device", "no_trips"),
+    ):
         s = scores[special[case]["policy_id"]]
         assert (s["fallback"], s["fallback_reason"], s["relativity"]) == (True, reason, 1.0), case
 

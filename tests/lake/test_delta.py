@@ -18,12 +18,20 @@ def ts(day: int, hour: int = 0) -> dt.datetime:
 
 
 def consent(lake: Lake, **over: Any) -> DataFrame:
-    row = {"policy_id": "p1", "purpose": "pricing", "valid_from": ts(1), "valid_to": None, "known_from": ts(1), "known_to": None, **over}
+    row = {
+        "policy_id": "p1",
+        "purpose": "pricing",
+        "valid_from": ts(1),
+        "valid_to": None,
+        "known_from": ts(1),
+        "known_to": None,
+        **over,
+    }
     return lake.spark.createDataFrame([tuple(row[n] for n in CONSENTS.names)], CONSENTS.schema)
 
 
 def drift(lake: Lake, date: dt.date, statistic: float) -> DataFrame:
-    row = {n: None for n in DRIFT.names} | {
+    row = dict.fromkeys(DRIFT.names) | {
         "score_date": date, "column": "km_7", "kind": "feature", "drifted": False, "statistic": statistic,
     }  # fmt: skip
     return lake.spark.createDataFrame([tuple(row[n] for n in DRIFT.names)], DRIFT.schema)
@@ -53,7 +61,10 @@ def test_a_restatement_closes_and_adds_in_one_commit(lake: Lake) -> None:
     closes = consent(lake, known_to=ts(5))
     lake.apply_versions("reference.consents", closes, consent(lake, valid_to=ts(5), known_from=ts(5)), "b")
     assert before is not None and lake.version("reference.consents") == before + 1
-    found = sorted((r.known_from.day, r.known_to and r.known_to.day, r.valid_to and r.valid_to.day) for r in lake.read("reference.consents").collect())
+    found = sorted(
+        (r.known_from.day, r.known_to and r.known_to.day, r.valid_to and r.valid_to.day)
+        for r in lake.read("reference.consents").collect()
+    )
     assert found == [(1, 5, None), (5, None, 5)]
 
 
@@ -105,12 +116,12 @@ def test_published_tables_have_no_deletion_vectors_and_no_column_mapping(lake: L
 
 
 def test_a_missing_column_is_named(lake: Lake) -> None:
-    with pytest.raises(LakeError, match="reference.consents: columns purpose are missing"):
+    with pytest.raises(LakeError, match=r"reference\.consents: columns purpose are missing"):
         lake.append_once("reference.consents", consent(lake).drop("purpose"), "a")
 
 
 def test_an_unknown_table_is_named_with_those_there_are(lake: Lake) -> None:
-    with pytest.raises(LakeError, match="unknown table 'gold.scores'; the lake has bronze.points"):
+    with pytest.raises(LakeError, match=r"unknown table 'gold\.scores'; the lake has bronze\.points"):
         lake.read("gold.scores")
 
 
