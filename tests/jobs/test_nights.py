@@ -41,7 +41,9 @@ def test_a_begun_first_night_is_finished_first() -> None:
 
 
 def test_a_gap_is_refused_and_the_line_says_how_to_fill_it() -> None:
-    with pytest.raises(NightRefused, match=r"skip 2 night\(s\) from 2026-01-06: run `telematics nightly --from 2026-01-06 --to 2026-01-08`"):
+    with pytest.raises(
+        NightRefused, match=r"skip 2 night\(s\) from 2026-01-06: run `telematics nightly --from 2026-01-06 --to 2026-01-08`"
+    ):
         nights([5]).to_run_first(d(8))
 
 
