@@ -34,6 +34,7 @@ BASE = {
 }
 
 
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
 
@@ -50,16 +51,23 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = builder.config("spark.jars", ",".join(map(str, jars)))
-        builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}")
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
-    for key, value in {**BASE, **conf.spark}.items():
+    for key, value in {**BASE, **conf.spark, **_java_options(conf)}.items():
         builder = builder.config(key, value)
     with _stderr_to(jvm_log):
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def _java_options(conf: Conf) -> dict[str, str]:
+    """The configuration's own JVM options, and ours for the log; a platform that brings its jars brings its log too."""
+    own = conf.spark.get(JAVA_OPTIONS, "")
+    log = "" if conf.jars is None else f"-Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}"
+    options = f"{own} {log}".strip()
+    return {JAVA_OPTIONS: options} if options else {}
 
 
 @contextmanager
