@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-_TERMINAL_LEVELS = {"warning", "error", "critical"}
+_TERMINAL_LEVELS = {"warning"}
+"""Errors reach the terminal as the command's one-line cause."""
 
 
 def configure(folder: Path | None, run_id: str, *, debug: bool = False) -> None:
