@@ -3,17 +3,18 @@ comes only with --debug."""
 
 import sys
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
 from jobs import commands_data, commands_look, commands_model, commands_night
 from jobs.state import State
-from lake.errors import TelematicsError
+from lake.errors import ConfigError, TelematicsError
 
 INTERRUPTED = 130
+UsageError: Any = typer.BadParameter.__bases__[0]
+"""What typer raises for a missing or unknown option or command; it exports only the subclasses."""
 app = typer.Typer(
     name="telematics",
     help="Usage-based motor insurance on Spark: raw points to scored policies, one night at a time.",
@@ -48,12 +49,12 @@ def run(arguments: list[str]) -> int:
     try:
         code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as e:
+    except typer.Exit as e:
         return e.exit_code
-    except click.ClickException as e:
-        e.show()
-        return e.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except UsageError as e:
+        errors.print(f"{one_line(ConfigError(e.format_message()))} (see telematics --help)")
+        return ConfigError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
         return INTERRUPTED
     except Exception as e:

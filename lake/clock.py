@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 UTC = dt.UTC
+_SET_AT_CLOSE = {"known_to": "timestamp", "superseded_by": "string"}
 
 
 def cutoff(date: dt.date) -> dt.datetime:
@@ -26,9 +27,11 @@ def known_at(at: dt.datetime | Column) -> Column:
 def as_known(df: DataFrame, at: dt.datetime) -> DataFrame:
     """Rows of a bitemporal table as they were known at `at`, without what was learned later.
 
-    Restatements after `at` have set known_to; that is masked, so a rerun of an old night sees what it saw.
+    Restatements after `at` have set known_to, and superseded_by where the table has it; both are masked, so a rerun of
+    an old night sees what it saw.
     """
-    return df.where(known_at(at)).withColumn("known_to", F.lit(None).cast("timestamp"))
+    later = {name: F.lit(None).cast(type_) for name, type_ in _SET_AT_CLOSE.items() if name in df.columns}
+    return df.where(known_at(at)).withColumns(later)
 
 
 def last_second(date: dt.date) -> dt.datetime:

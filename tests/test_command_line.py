@@ -80,7 +80,7 @@ def test_a_lake_that_is_not_there_is_said_to_a_reader(spark: SparkSession, conf:
 
 
 def test_a_night_without_data_says_what_is_missing(spark: SparkSession, conf: Path) -> None:
-    refused(command(conf, "nightly", "--date", "2026-01-05"), 3, "2026-01-05", "no policy is in force")
+    refused(command(conf, "nightly", "--date", "2026-01-05"), 3, "no policy is in force at 2026-01-06 00:00 UTC")
 
 
 def test_no_champion_says_what_to_run(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
@@ -121,6 +121,18 @@ def test_options_that_do_not_fit_are_explained(conf: Path, arguments: tuple[str,
     refused(command(conf, *arguments), 2, *words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trips",), ("Missing option '--date'",)),
+        (("nightlly",), ("No such command 'nightlly'",)),
+        (("nightly", "--date", "tomorrow"), ("--date", "tomorrow")),
+    ],
+)
+def test_usage_errors_are_one_line(conf: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    refused(command(conf, *arguments), 2, *words)
+
+
 def test_a_configuration_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
     said = command(Path("nowhere"), "tables")
     refused(said, 2, "no configuration 'nowhere'", "local", "production")
@@ -132,13 +144,12 @@ def test_a_misspelt_key_of_a_configuration_is_named(tmp_path: Path) -> None:
 
 
 def test_every_job_of_the_catalogue_is_a_command_and_in_the_docs() -> None:
-    import click
     import typer
 
     from jobs.cli import app
 
     tree = typer.main.get_command(app)
-    assert isinstance(tree, click.Group)
+    assert isinstance(tree, typer.core.TyperGroup)
     contract = (CONF_FOLDER.parent / "docs" / "contract-night.md").read_text()
     for name in NAMES:
         assert name in tree.commands

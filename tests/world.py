@@ -94,9 +94,9 @@ def canonical(df: DataFrame) -> list[str]:
 
 def build(spark: SparkSession, root: Path) -> World:
     """Simulate, load, train, promote and run the nights."""
-    training = {"min_claims": 50, "horizon_days": 180, "as_of_dates": 1, "maturity_days": 30}
+    training = {"min_claims": 30, "horizon_days": 180, "as_of_dates": 1, "maturity_days": 30}
     world = World(spark, root, write_conf(root / "conf.yml", root, training=training))
-    simulate(12, DAYS, 3, root / "landing", book_policies=1500, book_days=420, start=START)
+    simulate(12, DAYS, 3, root / "landing", book_policies=2600, book_days=420, start=START)
     history = str(root / "landing" / "history" / "*.parquet")
     for arguments in (
         *(("reference", "load", t, "--source", f"sim_{t}", "--input", str(root / "landing" / "reference" / f"{t}*.csv"))
