@@ -74,7 +74,7 @@ def test_public_data_is_read_to_the_last_row(lake: Lake, conf: Conf, real_data: 
         (("unit: km/h", "unit: kmh"), "columns.speed_mps: .*unknown unit 'kmh'"),
         (("  device_id: {column: DRIVER}\n", ""), "bronze.points needs device_id"),
         (("  lat:", "  latitude:"), "bronze.points has no column latitude"),
-        (('format: "d/M/yyyy H:mm:ss"}}', 'format: iso, zone: Europe/Atlantis}}'), "unknown time zone 'Europe/Atlantis'"),
+        (('format: "d/M/yyyy H:mm:ss"}}', "format: iso, zone: Europe/Atlantis}}"), "unknown time zone 'Europe/Atlantis'"),
         (("  waiver: public", "  reason: public"), "consent.reason"),
     ],
 )
