@@ -46,6 +46,8 @@ class QualityGate:
 
     def __post_init__(self) -> None:
         self.warnings: list[str] = []
+        # two jobs may run beside each other; Great Expectations' context is not made for that
+        self._one_at_a_time = threading.Lock()
 
     @property
     def folder(self) -> Path:
@@ -60,7 +62,8 @@ class QualityGate:
         suite = suite_for(table_name)
         checks = (*suite.checks, key_check(suite))
         measured = profile(df, suite).collect()[0].asDict()
-        results = self._validate(suite, checks, measured)
+        with self._one_at_a_time:
+            results = self._validate(suite, checks, measured)
         write_results(self.folder, table_name, results)
         broken = [r for r in results if not r.success]
         self.warnings += [f"{table_name}: {r.line}" for r in broken if r.severity == "warn"]

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from lake.sources import SET_BY_LOADER
 from lake.tables import POINTS, Table
+from transforms.reasons import those_given
 
 STANDARD_GRAVITY_MPS2 = 9.80665
 EARLIEST = "2000-01-01"
@@ -52,7 +53,7 @@ def reasons(table: Table) -> Column:
     unreadable = F.when(F.col("_header"), F.array(F.lit("repeated_header"))).when(
         F.col("_malformed").isNotNull(), F.array("_malformed")
     )
-    rules = F.array_compact(F.array(*_missing(table), *_values(table), *_times(table), *_permission(table)))
+    rules = those_given(*_missing(table), *_values(table), *_times(table), *_permission(table))
     return F.coalesce(unreadable, F.concat("_wrong", rules))
 
 

@@ -151,7 +151,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
         at_least("rows", "count(1)", 1, "nothing to train on"),
         holds(f"exposure_years in (0, {MAX_CAR_YEARS_A_ROW:g}]",
               f"exposure_years > 0 AND exposure_years <= {MAX_CAR_YEARS_A_ROW}D", "horizons are at most a year"),
-        holds("no incurred amount without a claim", "claims > 0 OR incurred_minor = 0", "a cost belongs to a claim"),
+        holds("no cost without a claim", "claims > 0 OR incurred_minor <= 0", "only recourse comes alone"),
         at_least("claims", "coalesce(sum(claims), 0)", 1, "a frequency cannot be fitted without claims", "warn"),
     ),
 }  # fmt: skip

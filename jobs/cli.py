@@ -2,15 +2,18 @@
 comes only with --debug."""
 
 import sys
+import time
 from importlib.metadata import entry_points
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 
 from jobs import commands_data, commands_look, commands_model, commands_night
 from jobs.state import State
 from lake.errors import ConfigError, TelematicsError
+from lake.log import forget, log
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -44,6 +47,16 @@ for entry in entry_points(group="telematics.commands"):
 
 def run(arguments: list[str]) -> int:
     """Run one command line in this process. Returns the exit code; prints the one-line cause of a failure."""
+    started = time.monotonic()
+    forget()
+    code = _run(arguments)
+    if structlog.is_configured():
+        seconds = round(time.monotonic() - started, 3)
+        log().info("command ended", command=arguments, exit_code=code, seconds=seconds)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
@@ -60,6 +73,8 @@ def run(arguments: list[str]) -> int:
     except Exception as e:
         if debug:
             raise
+        if structlog.is_configured():
+            log().error("command failed", cause=one_line(e))
         errors.print(one_line(e))
         return e.exit_code if isinstance(e, TelematicsError) else 1
 

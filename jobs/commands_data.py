@@ -8,8 +8,9 @@ import typer
 
 from jobs.catalog import job
 from jobs.commands_night import run_one
-from jobs.state import MaybeDate, State, day, instant, state, terminal
+from jobs.state import MaybeDate, State, check_reachable, day, instant, state, terminal
 from lake.errors import ConfigError
+from lake.log import log
 from lake.sources import load_source
 
 SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
@@ -119,10 +120,13 @@ def load_files(
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
     floor = None if target == "gold.policy_days" else knowledge_floor(here.lake)
-    with terminal.status(f"loading {name}"):
+    check_reachable(here.conf, *inputs)
+    with terminal.status(f"loading {name}") as live:
         result = load(
             here.lake, here.conf, source, inputs,
             date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id, floor=floor,
+            progress=lambda line: live.update(f"loading {line}"),
         )  # fmt: skip
+    log().info("loaded", message=result.describe())
     print(result.describe())
     result.raise_for_refused()

@@ -1,5 +1,6 @@
 """Commands to look: tables, show, ui, doctor, demo."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +9,9 @@ from rich.table import Table as RichTable
 
 from jobs.state import state, terminal
 from lake.errors import EnvironmentProblem
+
+PIPED_COLUMNS = 240
+"""Width of a table whose output no terminal limits."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +29,8 @@ def tables(context: typer.Context) -> None:
 
     grid = RichTable(show_edge=False)
     for name in ("table", "rows", "version", "last write (UTC)", "one row is"):
-        grid.add_column(name, justify="right" if name in ("rows", "version") else "left")
+        # only the meaning may wrap: names are there to be typed, and searched for in a pipe
+        grid.add_column(name, justify="right" if name in ("rows", "version") else "left", no_wrap=name != "one row is")
     lake = state(context).existing_lake
     with terminal.status("counting rows"):
         found = table_states(lake)
@@ -34,7 +39,7 @@ def tables(context: typer.Context) -> None:
         grid.add_row(
             t.name, "" if t.rows is None else f"{t.rows:,}", "" if t.version is None else str(t.version), written, t.meaning
         )
-    Console().print(grid)
+    Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS).print(grid)
 
 
 def show(
@@ -51,8 +56,7 @@ def show(
 
     if form not in ("table", "csv", "json"):
         raise typer.BadParameter(f"'{form}' is not one of table, csv, json", param_hint="--format")
-    found = select(state(context).existing_lake, table, where, columns, order, limit)
-    write(found.collect(), found.columns, form)  # type: ignore[arg-type]
+    write(*select(state(context).existing_lake, table, where, columns, order, limit), form)  # type: ignore[arg-type]
 
 
 def ui(

@@ -1,4 +1,4 @@
-"""Commands of the night: nightly, nights, and every job of the catalogue."""
+"""Commands of the night: nightly, and every job of the catalogue."""
 
 import datetime as dt
 from typing import Annotated
@@ -8,7 +8,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from jobs.catalog import CATALOG, Job
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
-from jobs.nights import read_nights
+from jobs.nights import Recorder, read_nights
 from jobs.state import DateOption, MaybeDate, State, day, state, terminal
 from lake.errors import ConfigError
 
@@ -35,8 +35,8 @@ def run_one(here: State, job: Job, date: dt.date) -> None:
     """Run one job for a date and print its line."""
     nights = read_nights(here.lake)
     nights.check_order(date)
-    with terminal.status(f"{job.name} {date}"):
-        result, seconds = run_job(job, context_for(here.lake, here.conf, date, nights, here.run_id))
+    with terminal.status(f"{job.name} {date}"), Recorder(here.lake) as recorder:
+        result, seconds = run_job(job, context_for(here.lake, here.conf, date, nights, here.run_id), recorder)
     print(f"{date} {job.name}: {result.message} ({seconds:.1f} s)")
 
 
@@ -46,9 +46,11 @@ def nightly(
     first: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="first night of several")] = None,
     last: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last night of several")] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="run finished jobs again")] = False,
-    from_job: Annotated[str | None, typer.Option(help="with --rerun: begin at this job")] = None,
+    from_job: Annotated[
+        str | None, typer.Option(help="with --rerun: begin at this job; those before it must have finished")
+    ] = None,
 ) -> None:
-    """Run a night, or several in order; skips what is finished, and says so where everything is."""
+    """Run a night, or several in order. What is finished is skipped; a night that is published says so."""
     if from_job is not None and not rerun:
         raise ConfigError("--from-job goes with --rerun")
     here, options = state(context), NightlyOptions(rerun, from_job)

@@ -24,7 +24,6 @@ class JobContext:
     previous: dt.date | None
     run_id: str
     gate: Gate
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def spark(self) -> SparkSession:

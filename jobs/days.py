@@ -9,7 +9,7 @@ from jobs.context import JobContext, JobResult
 from jobs.restating import Restated, measure
 from lake.sources import load_source
 from lake.tables import TABLES
-from transforms.bitemporal import restate
+from transforms import bitemporal
 from transforms.policy_days import daily_sums, with_counted_device, with_vehicle
 
 TABLE = "gold.policy_days"
@@ -30,9 +30,10 @@ def run(ctx: JobContext) -> JobResult:
         notes = _note(facts["homeless"], "trips of devices without a vehicle")
         if not facts["dates"]:
             return JobResult(0, "; ".join(["nothing new", *notes]))
-        return _restate(ctx, _affected(ctx, changes), sorted(facts["dates"]), notes)
+        days, left = _restated(ctx, _affected(ctx, changes), sorted(facts["dates"]))
     finally:
         changes.unpersist()
+    return _commit(ctx, days, [*notes, *left])
 
 
 def _note(count: int, what: str) -> list[str]:
@@ -81,18 +82,19 @@ def _affected(ctx: JobContext, changes: DataFrame) -> DataFrame:
     return by_day.agg(F.greatest(F.max("change_ts"), F.lit(ctx.since)).alias("change_ts"))
 
 
-def _restate(ctx: JobContext, affected: DataFrame, dates: list[dt.date], notes: list[str]) -> JobResult:
+def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date]) -> tuple[Restated, list[str]]:
+    """What changes in gold.policy_days, and notes of what was left alone."""
     current = _current(ctx, affected, dates).persist()
     trips = _trips(ctx, affected, current, dates).persist()
     try:
         facts = trips.agg(*_counts()).collect()[0]
-        notes += _note(facts["imported"], "days left as imported")
+        notes = _note(facts["imported"], "days left as imported")
         notes += _note(facts["second"], "days of a second device in a car left out")
         computed = daily_sums(trips.where("is_counted AND NOT is_imported"), _events(ctx, dates)).drop("known_from")
         dated = computed.join(affected.withColumnRenamed("change_ts", "known_from"), on=list(DAY), how="inner")
         derived = current.where(~F.col("is_imported")).drop("is_imported")
         content = [x for x in TABLES[TABLE].names if x not in (*DAY, "known_from", "known_to")]
-        return _commit(ctx, measure(ctx, {TABLE: restate(derived, dated, DAY, content)})[0], notes)
+        return measure(ctx, {TABLE: bitemporal.changes(derived, dated, DAY, content)})[0], notes
     finally:
         current.unpersist()
         trips.unpersist()
@@ -141,11 +143,8 @@ def _events(ctx: JobContext, dates: list[dt.date]) -> DataFrame:
 
 
 def _commit(ctx: JobContext, days: Restated, notes: list[str]) -> JobResult:
-    try:
-        if not days.rows:
-            return JobResult(0, "; ".join(["nothing new", *notes]))
-        ctx.gate(TABLE, days.adds)
-        days.commit(ctx, "days")
-        return JobResult(days.rows, "; ".join([f"{days.added} days added, {days.closed} closed", *notes]))
-    finally:
-        days.release()
+    if not days.rows:
+        return JobResult(0, "; ".join(["nothing new", *notes]))
+    ctx.gate(TABLE, days.adds)
+    days.commit(ctx, "days")
+    return JobResult(days.rows, "; ".join([f"{days.added} days added, {days.closed} closed", *notes]))

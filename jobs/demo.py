@@ -66,8 +66,8 @@ def run_demo(here: State, policies: int, days: int, book_policies: int, seed: in
     dates = [summary.start + dt.timedelta(days=days - NIGHTS + n) for n in range(NIGHTS)]
     for date in dates:
         steps.do(f"Night {date}", partial(run_nights, here, date, NightlyOptions()))
-    print(_where(here, dates[-1]))
-    print(_ginis(here, out))
+    print(where(here, dates[-1]))
+    print(ginis(here, out))
 
 
 def _load_reference(here: State, out: Path) -> None:
@@ -95,7 +95,8 @@ def _train(here: State, valuation: dt.date) -> None:
         print(promote(here.conf, result.model, result.version, "champion").describe())
 
 
-def _ginis(here: State, out: Path) -> str:
+def ginis(here: State, out: Path) -> str:
+    """How well the champion ranks policies that it has not seen, beside the oracle."""
     from registry.champion import champion
     from simulator import oracle
 
@@ -108,7 +109,8 @@ def _ginis(here: State, out: Path) -> str:
     )
 
 
-def _where(here: State, date: dt.date) -> str:
+def where(here: State, date: dt.date) -> str:
+    """What to open next."""
     conf = here.conf
     page = conf.reports_path / "nights" / date.isoformat() / "index.html"
     lines = (

@@ -16,7 +16,7 @@ from lake.java import JAVA_MAJOR, MEND, find_java, installed_jdk_folder
 PYTHON = (3, 11)
 """What EMR emr-spark-8.1.0 offers and requirements.lock is made for."""
 DISTRIBUTION = "insurityai-telematics"
-MIN_FREE_GB = 5.0
+MIN_FREE_GB = 6.0
 """A demo's lake with its history takes under 2 GB, the environment 3 GB."""
 MIN_MEMORY_GB = 7.0
 """The driver's 3 GB heap, its Python workers and XGBoost; a machine sold as 8 GB shows a little less."""

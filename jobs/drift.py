@@ -18,9 +18,9 @@ from monitoring.drift import Drift, Monitored, Side, compare
 from monitoring.evidently_report import SAMPLE_ROWS, write_report
 from monitoring.predictions import PREDICTIONS, predictions
 from registry.champion import load
+from registry.store import CHAMPION
 
 TABLE = "gold.drift"
-CHAMPION = "champion"
 REFERENCE, CURRENT = "reference", "current"
 _SAMPLE_KEY = ("policy_id", "vehicle_id", "coverage", "as_of_date")
 

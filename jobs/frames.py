@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs.context import Gate
 from lake.conf import Conf
 from lake.delta import Lake, transaction_id
 from lake.errors import TrainingRefused
@@ -55,11 +56,11 @@ class FrameResult:
         return self.spec.valuation
 
 
-def build_frame(lake: Lake, conf: Conf, valuation: dt.date) -> FrameResult:
+def build_frame(lake: Lake, conf: Conf, valuation: dt.date, gate: Gate) -> FrameResult:
     """Build the frame of the configured dates as valued at cutoff(valuation), and write it unless the lake has it.
 
     The same knowledge gives the same hash whatever arrived since and however files are laid out, and then no commit.
-    Raises TrainingRefused naming the as-of dates that have no row, or no policy day before them.
+    Raises TrainingRefused naming the as-of dates that have no row, or no policy day before them, and whatever the gate raises.
     """
     t = conf.training
     spec = FrameSpec(as_of_dates(valuation, t.horizon_days, t.maturity_days, t.as_of_dates), t.horizon_days, valuation)
@@ -73,6 +74,7 @@ def build_frame(lake: Lake, conf: Conf, valuation: dt.date) -> FrameResult:
     check_complete(parts, spec)
     name = f"frames.{digest}"
     if not lake.exists(name):
+        gate(name, staged)
         lake.append_once(name, staged, transaction_id("frames", name, valuation, [digest]))
     if not staging.startswith("s3://"):
         shutil.rmtree(staging, ignore_errors=True)

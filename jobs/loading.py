@@ -12,17 +12,30 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from jobs.loading_admission import Admission
 from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadResult, Plan, Progress, make_plan
 from jobs.loading_stage import Block, blocks, check_nothing_lost, numbered, stage
-from jobs.loading_write import PLACE, Sums, held_back, ledger_row, quarantine, sums_by_file, write_ledger, write_target
+from jobs.loading_write import (
+    HELD,
+    PLACE,
+    Sums,
+    held_back,
+    ledger_row,
+    quarantine,
+    standing,
+    sums_by_file,
+    write_ledger,
+    write_target,
+)
 from lake.clock import UTC, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import InputError
 from lake.sources import Source
 from lake.storage import StoredFile, list_files
+from lake.tables import POINTS
 
 __all__ = ["LoadResult", "knowledge_floor", "load", "load_listed"]
 
@@ -84,26 +97,31 @@ def knowledge_floor(lake: Lake) -> dt.datetime | None:
 def _parse_and_write(batch: Batch, admitted: Sequence[Admission]) -> Loaded:
     folder = _staging(batch, admitted)
     resumed = _exists(batch.lake, f"{folder}/held/_SUCCESS")
-    spark = batch.lake.spark
-    if not resumed:
-        stage(batch, admitted, f"{folder}/rows")
-    staged = spark.read.parquet(f"{folder}/rows")
+    schema = None if resumed else stage(batch, admitted, f"{folder}/rows")
+    staged = _read_staged(batch, f"{folder}/rows", schema)
     found = blocks(batch, staged)
     check_nothing_lost(batch, admitted, found)
     records = numbered(batch, staged, found)
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
     partitions = sorted({p for b in found for p in b.partitions})
+    known = None if batch.table.name == POINTS.name else standing(batch, good, partitions)
     if not resumed:
-        held_back(batch, good, partitions).write.mode("overwrite").parquet(f"{folder}/held")
-    held = spark.read.parquet(f"{folder}/held")
+        held_back(batch, good, known, partitions).write.mode("overwrite").parquet(f"{folder}/held")
+    held = _read_staged(batch, f"{folder}/held", HELD)
     counts = [(r.source_file, r.status, r["count"]) for r in held.groupBy("source_file", "status").count().collect()]
     sums = sums_by_file(admitted, _refused(batch, found), _sum((path, n) for path, status, n in counts if status == "duplicate"))
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
     reasons = _write_refused(batch, admitted, refused) if any(x.quarantined for x in sums.values()) else {}
     if sum(x.read - x.quarantined for x in sums.values()) > sum(n for _, _, n in counts):
         new = good.join(held, on=PLACE, how="left_anti") if counts else good
-        write_target(batch, admitted, new, partitions, resumed=resumed)
+        write_target(batch, admitted, new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), reasons)
+
+
+def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> DataFrame:
+    """A given schema saves a job that would ask the files for it."""
+    reader = batch.lake.spark.read
+    return (reader if schema is None else reader.schema(schema)).parquet(folder)
 
 
 def _write_refused(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> dict[str, int]:

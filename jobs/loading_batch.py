@@ -139,10 +139,12 @@ def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
 
 
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:
-    """Files that the ledger has for this batch's date."""
-    of_batch = (F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date))
-    paths = {x.source_file for x in batch.lake.read("bronze.ledger").where(of_batch).select("source_file").collect()}
-    return [f for f in files if f.path in paths]
+    """Files that the ledger has for this batch's date as they are now; a file that was refused, or has changed since, has
+    not been in it."""
+    of_batch = (F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date)) & (F.col("status") != REFUSED)
+    rows = batch.lake.read("bronze.ledger").where(of_batch).select("source_file", "fingerprint").collect()
+    taken = {(x.source_file, x.fingerprint) for x in rows}
+    return [f for f in files if (f.path, f.fingerprint) in taken]
 
 
 def _same_batch(batch: Batch, row: Any) -> bool:

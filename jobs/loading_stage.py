@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType, TimestampType
 
@@ -48,28 +48,45 @@ class Block:
     partitions: tuple[Any, ...]
 
 
-def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> None:
-    """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not."""
+def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> StructType:
+    """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not.
+    Returns the schema of what was written."""
     headers = sorted({a.header for a in admitted})
     files = _files(batch, admitted, headers)
     is_parquet = batch.source.format.type == "parquet"
     frames = _parquet_rows(batch, admitted, files) if is_parquet else [_text_rows(batch, admitted, files, headers)]
-    read = reduce(DataFrame.unionByName, (canonical(rows, batch.source, batch.table) for rows in frames))
-    _judged(batch, _with_times(batch, read)).write.mode("overwrite").parquet(folder)
+    read = [canonical(rows, batch.source, batch.table) for rows in frames]
+    if len(read) > 1:
+        # fields of several schemas cannot stand in one column; of one, they become text only where a record is refused
+        read = [rows.withColumn("_fields", F.to_json("_fields")) for rows in read]
+    judged = _judged(batch, _with_times(batch, reduce(DataFrame.unionByName, read)))
+    judged.write.mode("overwrite").parquet(folder)
+    return judged.schema
 
 
 def blocks(batch: Batch, staged: DataFrame) -> list[Block]:
     """What was read of each file, piece by piece."""
     partition = F.col(batch.table.partition_by[0]) if batch.table.partition_by else F.lit(None)
-    taken = F.when(F.size("reasons") == 0, partition)
-    counted = staged.groupBy("source_file", "_block").agg(
+    taken = F.when(F.size("reasons") == 0, partition).alias("partition")
+    # grouped by the partition too: collect_set would leave the fast aggregation, and histories have millions of rows
+    counted = staged.groupBy("source_file", F.col("_block").alias("start"), taken).agg(
         F.count("*").alias("rows"), F.min("_id").alias("first"), F.count_if("_blank").alias("blank"),
-        F.count_if(~F.col("_blank") & (F.size("reasons") > 0)).alias("refused"),
-        F.max("received_ts").alias("received_ts"), F.collect_set(taken).alias("partitions"),
+        F.count_if(~F.col("_blank") & (F.size("reasons") > 0)).alias("refused"), F.max("received_ts").alias("received_ts"),
     )  # fmt: skip
-    rows = (row.asDict() for row in counted.withColumnRenamed("_block", "start").collect())
-    found = [Block(**{**row, "partitions": tuple(row["partitions"])}) for row in rows]
-    return sorted(found, key=lambda b: (b.source_file, b.start))
+    pieces: dict[tuple[str, int], list[Row]] = {}
+    for row in counted.collect():
+        pieces.setdefault((row["source_file"], row["start"]), []).append(row)
+    return [_block(*place, rows) for place, rows in sorted(pieces.items())]
+
+
+def _block(source_file: str, start: int, rows: Sequence[Row]) -> Block:
+    received = [row["received_ts"] for row in rows if row["received_ts"] is not None]
+    return Block(
+        source_file, start, rows=sum(row["rows"] for row in rows), first=min(row["first"] for row in rows),
+        blank=sum(row["blank"] for row in rows), refused=sum(row["refused"] for row in rows),
+        received_ts=max(received, default=None),
+        partitions=tuple(row["partition"] for row in rows if row["partition"] is not None),
+    )  # fmt: skip
 
 
 def check_nothing_lost(batch: Batch, admitted: Sequence[Admission], found: Sequence[Block]) -> None:
@@ -141,7 +158,7 @@ def _parquet_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame)
 def _parquet_frame(batch: Batch, rows: DataFrame) -> DataFrame:
     return parquet_fields(rows, batch.source).select(
         _path_read().alias("source_file"), F.lit(0).cast("bigint").alias("_block"), F.col("_metadata.row_index").alias("_id"),
-        F.to_json("_fields").alias("raw_text"), F.lit(False).alias("_blank"), "_fields", "_malformed", "_header",
+        F.lit(False).alias("_blank"), "_fields", "_malformed", "_header",
     )  # fmt: skip
 
 
@@ -168,13 +185,20 @@ def _judged(batch: Batch, rows: DataFrame) -> DataFrame:
     reasons = row_rules.reasons(batch.table)
     judged = _with_permission(batch, rows).withColumn("reasons", reasons)
     refused = F.size("reasons") > 0
-    kept = F.when(refused & row_rules.keeps_position("reasons"), F.col("raw_text"))
+    kept = F.when(refused & row_rules.keeps_position("reasons"), _text(batch, rows))
     received = F.when(refused, F.coalesce("received_ts", F.lit(NEVER))).otherwise(F.col("received_ts"))
     judged = judged.withColumn("raw_text", kept).withColumn("received_ts", received)
     if batch.table.name == POINTS.name:
         judged = judged.withColumn("record_id", F.when(~refused, record_id()))
     own = [x for x in batch.table.names if x not in ("known_from", "known_to", "source_line")]
     return judged.select(*dict.fromkeys([*own, *_STAGED]))
+
+
+def _text(batch: Batch, rows: DataFrame) -> Column:
+    """The record as text: its line, or for Parquet its fields as JSON."""
+    if batch.source.format.type != "parquet":
+        return F.col("raw_text")
+    return F.to_json("_fields") if isinstance(rows.schema["_fields"].dataType, StructType) else F.col("_fields")
 
 
 def _with_permission(batch: Batch, rows: DataFrame) -> DataFrame:

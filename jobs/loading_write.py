@@ -18,6 +18,7 @@ from transforms.records import not_to_write
 from transforms.reference import chain, first_versions, repeated_keys, repeats
 
 PLACE = ["source_file", "source_line"]
+HELD = "source_file string, source_line bigint, status string"
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,32 @@ class Sums:
             raise LakeError(f"{path}: {self.read} records read, but {' + '.join(map(str, parts))} accounted for")
 
 
-def held_back(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame:
+@dataclass(frozen=True)
+class Standing:
+    """How accepted records stand to a bitemporal table: all versions of their keys, None where the keys are new, and
+    whether each key is new and stated once, so that a plain append serves."""
+
+    versions: DataFrame | None
+    all_new: bool
+
+
+def standing(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> Standing:
+    """What the target has of the records' keys."""
+    versions = _touched_versions(batch, good, partitions)
+    return Standing(versions, versions is None and repeated_keys(good, batch.table).isEmpty())
+
+
+def held_back(batch: Batch, good: DataFrame, found: Standing | None, partitions: Iterable[Any]) -> DataFrame:
     """Records that are not to be written although nothing is wrong with them: source_file, source_line, status."""
-    if batch.table.name == POINTS.name:
+    if found is None:
         known = batch.lake.read(POINTS.name).where((F.col("source") == batch.source.name) & F.col("event_date").isin(*partitions))
         return not_to_write(good, known)
-    versions = touched_versions(batch, good, partitions)
-    if versions is None and repeated_keys(good, batch.table).isEmpty():
+    if found.all_new:
         return good.select(*PLACE, F.lit("").alias("status")).limit(0)
-    return repeats(good, _or_none(batch, versions), batch.table)
+    return repeats(good, _or_none(batch, found.versions), batch.table)
 
 
-def touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame | None:
-    """All versions of the records' keys; None where the keys are new, so that a plain append serves."""
+def _touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame | None:
     if not batch.lake.exists(batch.table.name):
         return None
     versions = batch.lake.read(batch.table.name)
@@ -58,24 +72,22 @@ def touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -
     return None if touched.isEmpty() else touched
 
 
-def write_target(
-    batch: Batch, admitted: Sequence[Admission], new: DataFrame, partitions: Iterable[Any], *, resumed: bool
-) -> None:
+def write_target(batch: Batch, admitted: Sequence[Admission], new: DataFrame, found: Standing | None, *, resumed: bool) -> None:
     """Append points, or restate versions. `resumed` loads may have been here before they were killed."""
     app_id = _app_id(batch, batch.table.name, admitted)
-    if batch.table.name == POINTS.name:
+    if found is None:
         batch.lake.append_once(batch.table.name, new, app_id)
         return
-    versions = touched_versions(batch, new, partitions)
-    if versions is not None and resumed:
+    versions = _or_none(batch, found.versions)
+    if found.versions is not None and resumed:
         new = new.join(repeats(new, versions, batch.table), on=PLACE, how="left_anti")
         if new.isEmpty():
             return
-    if versions is None and repeated_keys(new, batch.table).isEmpty():
+    if found.all_new:
         batch.lake.append_once(batch.table.name, first_versions(new, batch.table), app_id)
         return
-    closes, adds = chain(new, _or_none(batch, versions), batch.table)
-    batch.lake.apply_versions(batch.table.name, closes if versions is not None else None, adds, app_id)
+    closes, adds = chain(new, versions, batch.table)
+    batch.lake.apply_versions(batch.table.name, closes if found.versions is not None else None, adds, app_id)
 
 
 def quarantine(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> None:

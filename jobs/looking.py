@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -58,8 +58,10 @@ def _state(lake: Lake, name: str) -> TableState:
     return TableState(name, lake.read(name).count(), last["version"], last["timestamp"], meaning)
 
 
-def select(lake: Lake, name: str, where: str | None, columns: str | None, order: str | None, limit: int) -> DataFrame:
-    """Rows of a table. Raises LakeError for a table that does not exist or SQL that does not fit it."""
+def select(
+    lake: Lake, name: str, where: str | None, columns: str | None, order: str | None, limit: int
+) -> tuple[list[Row], list[str]]:
+    """Rows of a table, and their columns. Raises LakeError for a table that does not exist or SQL that does not fit it."""
     table = lake.table(name)
     if not lake.exists(name):
         raise LakeError(f"{name} has not been written yet in the lake at {lake.root}")
@@ -71,11 +73,9 @@ def select(lake: Lake, name: str, where: str | None, columns: str | None, order:
     try:
         df = df.where(where) if where else df
         df = df.orderBy(*(_order(x.strip()) for x in order.split(","))) if order else df
-        out = df.select(*wanted).limit(limit)
-        out.schema  # noqa: B018 - analysis happens here, inside the try
+        return df.select(*wanted).limit(limit).collect(), wanted
     except PySparkException as e:
         raise LakeError(f"{name}: {' '.join(str(e).split())[:300]}") from e
-    return out
 
 
 def _order(column: str) -> Any:

@@ -2,18 +2,20 @@
 
 import datetime as dt
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 
 from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from expectations.gate import make_gate
-from jobs.catalog import CATALOG, NAMES, Job
+from jobs.catalog import NAMES, Job, waves
 from jobs.context import JobContext, JobResult
-from jobs.nights import PUBLICATION, Attempt, Nights, read_nights, record
+from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import ConfigError, TelematicsError
+from lake.errors import ConfigError, NightRefused, TelematicsError
 from lake.log import log
 
 Progress = Callable[[dt.date, str, str, float], None]
@@ -37,6 +39,14 @@ class NightlyOptions:
             return nights.remaining(date)
         return NAMES[NAMES.index(self.from_job) :] if self.from_job else NAMES
 
+    def check(self, nights: Nights, date: dt.date) -> None:
+        """Raise NightRefused where a job before --from-job has never finished for the date: it would work on nothing."""
+        before = NAMES[: NAMES.index(self.from_job)] if self.from_job in NAMES else ()
+        missing = [name for name in before if name not in nights.finished.get(date, frozenset())]
+        if missing:
+            mend = f"run `telematics nightly --date {date}`"
+            raise NightRefused(f"--from-job {self.from_job}: {', '.join(missing)} never finished for night {date}: {mend}")
+
 
 def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
     """The nights as a resume must see them: where files were loaded after the night's ingest had finished, none of its
@@ -58,7 +68,7 @@ def context_for(lake: Lake, conf: Conf, date: dt.date, nights: Nights, run_id: s
     return JobContext(conf, lake, date, nights.previous(date), run_id, gate)
 
 
-def run_job(job: Job, context: JobContext) -> tuple[JobResult, float]:
+def run_job(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResult, float]:
     """Run one job with a bounded retry of unforeseen failures, and record every attempt.
 
     A TelematicsError is final: it says what is wrong, and trying again would not mend it.
@@ -66,33 +76,37 @@ def run_job(job: Job, context: JobContext) -> tuple[JobResult, float]:
     retry = Retrying(
         stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_exponential(RETRY_WAIT_S),
-        retry=retry_if_exception(lambda e: isinstance(e, Exception) and not isinstance(e, TelematicsError)),
+        retry=retry_if_exception(lambda e: _may_pass(e) and not recorder.interrupted.is_set()),
         reraise=True,
     )
     for attempt in retry:
         with attempt:
-            return _attempt(job, context)
+            return _attempt(job, context, recorder)
     raise AssertionError("tenacity returns or raises")
 
 
-def _attempt(job: Job, context: JobContext) -> tuple[JobResult, float]:
+def _may_pass(failure: BaseException) -> bool:
+    return isinstance(failure, Exception) and not isinstance(failure, TelematicsError)
+
+
+def _attempt(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResult, float]:
     started = now()
     log().info("job started", job=job.name, date=context.date)
     try:
         result = job.run(context)
     except Exception as e:
         message = f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
-        _record(context, job.name, started, "failed", JobResult(0, message))
+        _record(recorder, context, job.name, started, "failed", JobResult(0, message))
         log().error("job failed", job=job.name, date=context.date, cause=message)
         raise
-    seconds = _record(context, job.name, started, "finished", result)
+    seconds = _record(recorder, context, job.name, started, "finished", result)
     log().info("job finished", job=job.name, date=context.date, rows=result.rows, message=result.message, seconds=seconds)
     return result, seconds
 
 
-def _record(context: JobContext, name: str, started: dt.datetime, status: str, result: JobResult) -> float:
+def _record(recorder: Recorder, context: JobContext, name: str, started: dt.datetime, status: str, result: JobResult) -> float:
     finished = now()
-    record(context.lake, Attempt(context.date, name, context.run_id, started, finished), status, result)
+    recorder.add(Attempt(context.date, name, context.run_id, started, finished), status, result)
     return (finished - started).total_seconds()
 
 
@@ -102,18 +116,41 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     Raises NightRefused out of date order, and the failing job's error otherwise.
     """
     nights = read_nights(lake)
-    for earlier in nights.to_run_first(date):
-        run_night(lake, conf, earlier, NightlyOptions(), run_id, progress)
-    nights = read_nights(lake)
+    earlier = nights.to_run_first(date)
+    for one in earlier:
+        run_night(lake, conf, one, NightlyOptions(), run_id, progress)
+    nights = read_nights(lake) if earlier else nights
     if date in nights.published and not options.rerun:
         return False
     names = options.jobs(resumable(lake, nights, date), date)
-    context = context_for(lake, conf, date, nights, run_id)
-    started, rows = now(), 0
-    for job in CATALOG:
-        if job.name in names:
-            result, seconds = run_job(job, context)
-            rows += result.rows
-            progress(date, job.name, result.message, seconds)
-    _record(context, PUBLICATION, started, "finished", JobResult(rows, f"published {date}"))
+    options.check(nights, date)
+    context, started = context_for(lake, conf, date, nights, run_id), now()
+    with Recorder(lake) as recorder:
+        rows = sum(_run_wave(wave, context, recorder, progress) for wave in waves(names))
+        recorder.flush()
+        _record(recorder, context, PUBLICATION, started, "finished", JobResult(rows, f"published {date}"))
     return True
+
+
+def _run_wave(wave: tuple[Job, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:
+    """Run the wave's jobs beside each other; returns their rows. Raises the first failure, when all have ended."""
+    if any(job.reads_nights for job in wave):
+        recorder.flush()
+    ended = [run_job(wave[0], context, recorder)] if len(wave) == 1 else _side_by_side(wave, context, recorder)
+    if any(job.is_remembered for job in wave):
+        recorder.flush()
+    for job, (result, seconds) in zip(wave, ended, strict=True):
+        progress(context.date, job.name, result.message, seconds)
+    return sum(result.rows for result, _ in ended)
+
+
+def _side_by_side(wave: tuple[Job, ...], context: JobContext, recorder: Recorder) -> list[tuple[JobResult, float]]:
+    """Each job in a thread that knows the log's context; an interrupt ends the retries of all."""
+    with ThreadPoolExecutor(len(wave), thread_name_prefix="job") as pool:
+        running = [pool.submit(copy_context().run, run_job, job, context, recorder) for job in wave]
+        try:
+            wait(running)
+        except KeyboardInterrupt:
+            recorder.interrupted.set()
+            raise
+    return [one.result() for one in running]

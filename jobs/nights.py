@@ -2,15 +2,19 @@
 
 import datetime as dt
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from pyspark.sql import functions as F
+from tenacity import retry, stop_after_attempt, wait_fixed
 
 from jobs.catalog import NAMES
 from jobs.context import JobResult
 from lake.delta import Lake
 from lake.errors import NightRefused
+from lake.log import log
 from lake.tables import NIGHTS
 
 PUBLICATION = "night"
@@ -90,8 +94,47 @@ class Attempt:
     finished_at: dt.datetime
 
 
+class Recorder:
+    """Appends rows of gold.nights beside the next job's work: one commit takes as long as a small job.
+
+    A row that a kill loses is that of a job whose work is committed already: it runs again, and changes nothing. What a
+    job must find again when it runs again needs a `flush` before the next one.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="gold.nights")
+        self._pending: list[Future[None]] = []
+        self.interrupted = Event()
+
+    def add(self, attempt: Attempt, status: str, result: JobResult) -> None:
+        """Append the attempt's row, some time before `flush` returns."""
+        self._pending.append(self._pool.submit(record, self._lake, attempt, status, result))
+
+    def flush(self) -> None:
+        """Return when every row is committed. Raises what kept one from it."""
+        pending, self._pending = self._pending, []
+        for row in pending:
+            row.result()
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        """Flush, also where a job failed: its row says so, and its failure is what is raised."""
+        try:
+            self.flush()
+        except Exception as e:
+            if failure is None:
+                raise
+            log().error("a row of gold.nights is lost", cause=f"{type(e).__name__}: {e}")
+        finally:
+            self._pool.shutdown()
+
+
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
 def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None:
-    """Append the attempt's row."""
+    """Append the attempt's row, once however often it is tried."""
     seconds = (attempt.finished_at - attempt.started_at).total_seconds()
     row = (
         attempt.night_date, attempt.job, status, result.rows, result.message,

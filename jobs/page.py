@@ -36,12 +36,13 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     in_force, missing = facts.cover(ctx)
     shifts, watched = facts.shifts(ctx)
     sources, refused = facts.received(ctx)
+    quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
     return Night(
         date=ctx.date, previous=ctx.previous, in_force=in_force, missing=missing,
         books=facts.books(totals, ctx.date, ctx.previous), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
         movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=shifts, columns_watched=watched, sources=sources,
-        quarantine=facts.quarantine(ctx), refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
+        quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
         seconds=facts.seconds(ctx), drift_report=(reports / "nights" / f"{ctx.date}" / "drift.html").is_file(),
         data_docs=(docs / "site" / PAGE).is_file(),
     )  # fmt: skip

@@ -6,12 +6,13 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from expectations.row_rules import POSITION_IS_NOT_KEPT
 from jobs.context import JobContext
 from lake.features import FEATURES
 from monitoring.night import Book, Model, Mover, Outcome, Shift, Source
+from registry.store import CHAMPION
 from transforms.exposure import COVER_KEY, valid_at
 
-CHAMPION = "champion"
 WEEK = dt.timedelta(days=7)
 NEVER = dt.date.min
 MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
@@ -158,12 +159,13 @@ def received(ctx: JobContext) -> tuple[list[Source], dict[str, str]]:
     return sorted(facts, key=lambda s: (s.target, s.source)), refused
 
 
-def quarantine(ctx: JobContext) -> dict[str, int]:
-    """Records that came to quarantine in the night, by reason; one record may have several."""
-    rows = ctx.lake.read("bronze.quarantine").where(_new(ctx))
-    counted = rows.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
-    found = counted.orderBy(F.col("count").desc(), "reason").limit(QUARANTINE_REASONS).collect()
-    return {r["reason"]: r["count"] for r in found}
+def quarantine(ctx: JobContext) -> tuple[dict[str, int], int]:
+    """(records that came to quarantine in the night, by reason, of which one may have several; those of them that are only
+    withheld, for want of a policy or consent)."""
+    together = ctx.lake.read("bronze.quarantine").where(_new(ctx)).groupBy("reasons").count().collect()
+    counts = _counted((reason, r["count"]) for r in together for reason in r["reasons"])
+    commonest = sorted(counts.items(), key=lambda x: (-x[1], x[0]))[:QUARANTINE_REASONS]
+    return dict(commonest), sum(r["count"] for r in together if set(r["reasons"]) <= set(POSITION_IS_NOT_KEPT))
 
 
 def seconds(ctx: JobContext) -> dict[str, float]:

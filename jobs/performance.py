@@ -18,11 +18,11 @@ from lake.delta import Lake
 from lake.errors import LakeError
 from lake.tables import PERFORMANCE
 from monitoring.performance import ALL, SEGMENTS, Experience, Key, by_segment, performance_rows
+from registry.store import CHAMPION
 from transforms.claims import EVENT, match_claims
 from transforms.exposure import COVER_KEY, earned_exposure, in_force
 
 TABLE = "gold.performance"
-CHAMPION = "champion"
 
 
 def run(ctx: JobContext) -> JobResult:

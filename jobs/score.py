@@ -16,15 +16,15 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext, JobResult
 from jobs.nights import champion_of_record
 from lake import errors
-from lake.errors import InputError, TelematicsError
+from lake.errors import InputError, LakeError, TelematicsError
 from lake.tables import LINEAGE_TYPE, SCORES
 from registry.champion import Registered, champion, load
 from registry.store import CHAMPION
 from training.scorer import DECIMALS, OUTPUTS, Scorer
+from transforms.consent import PRICING
 from transforms.exposure import COVER_KEY, in_force, valid_at
 
 TABLE = "gold.policy_scores"
-PRICING = "pricing"
 NO_CONSENT, NO_TRIPS = "no_consent", "no_trips"
 OBSERVED = {"km_365": "km_365", "days_driven_365": "days_observed", "completeness_365": "completeness"}
 """Features that are stated beside a score, and the columns of a score that they fill."""
@@ -36,8 +36,8 @@ _FAILURE_IN_WORKER = re.compile(r"lake\.errors\.(\w+): ([^\n]+)")
 def run(ctx: JobContext) -> JobResult:
     """Publish gold.policy_scores for the date.
 
-    Raises NoChampion for a coverage without one, GateFailed where contributions do not add up, LakeError where features of
-    the model are missing; what was published before then stays.
+    Raises NoChampion for a coverage without one, GateFailed where contributions do not add up, LakeError where the date has no
+    features of the model's version or one is missing; what was published before then stays.
     """
     covers = covers_in_force(ctx)
     coverages = sorted(row["coverage"] for row in covers.select("coverage").distinct().collect())
@@ -76,6 +76,10 @@ def scores_of(ctx: JobContext, covers: DataFrame, model: Registered) -> DataFram
     features = ctx.lake.read("gold.policy_features").where(
         (F.col("as_of_date") == F.lit(ctx.date)) & (F.col("feature_version") == spec.feature_version)
     )
+    if features.isEmpty():
+        # everybody would get the fallback for no_trips
+        mend = f"run `telematics features --date {ctx.date}`"
+        raise LakeError(f"gold.policy_features has no rows of version {spec.feature_version} as of {ctx.date}: {mend}")
     of_coverage = covers.where(F.col("coverage") == spec.coverage)
     rows = of_coverage.join(features.select("vehicle_id", *wanted), on="vehicle_id", how="left")
     # an explicit number of partitions: a small book would otherwise be scored on one core

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
-from lake.errors import LakeError
+from lake.errors import EnvironmentProblem, LakeError
 from lake.log import configure
 
 terminal = Console(stderr=True, highlight=False)
@@ -36,6 +36,7 @@ class State:
     @cached_property
     def lake(self) -> Lake:
         """The lake, for writing: Spark is started, the root is checked first."""
+        check_reachable(self.conf, self.conf.lake, self.conf.landing.root)
         check_writable(self.conf.lake)
         configure(self.conf.logs_path, self.run_id, debug=self.debug)
         return self._start()
@@ -45,6 +46,7 @@ class State:
         """The lake, for reading. Raises LakeError where there is none."""
         if not self.conf.lake.startswith("s3://") and not Path(self.conf.lake).is_dir():
             raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
+        check_reachable(self.conf, self.conf.lake)
         configure(None, self.run_id, debug=self.debug)
         return self._start()
 
@@ -57,6 +59,16 @@ class State:
     def _jvm_log(self) -> Path | None:
         folder = self.conf.logs_path
         return folder / "spark.log" if folder.is_dir() and not self.debug else None
+
+
+def check_reachable(conf: Conf, *places: str) -> None:
+    """Raise EnvironmentProblem for a place on S3 where Spark runs with our jars: hadoop-aws comes with EMR."""
+    on_s3 = [place for place in places if place.startswith("s3://")]
+    if on_s3 and conf.jars is not None:
+        raise EnvironmentProblem(
+            f"{on_s3[0]}: Spark on this machine has no hadoop-aws, which reading and writing S3 needs and EMR brings: "
+            f"name a local folder, or run it there"
+        )
 
 
 def state(context: typer.Context) -> State:

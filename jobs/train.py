@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
+from expectations.gate import make_gate
 from jobs.frames import FrameResult, build_frame
 from jobs.nights import read_nights
 from lake.conf import Conf
@@ -46,7 +47,8 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[Trai
 
     Raises TrainingRefused where there is nothing to train on or too few claims.
     """
-    frame = build_frame(lake, conf, valuation or valuation_date(lake))
+    valuation = valuation or valuation_date(lake)
+    frame = build_frame(lake, conf, valuation, make_gate(conf.reports_path / "data-docs", f"train-{valuation}"))
     rows = frame.df.select(*needed_columns(FEATURE_VERSION_1)).toPandas()
     if rows.empty:
         raise TrainingRefused(
@@ -72,6 +74,7 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
         "valuation": frame.valuation.isoformat(),
         "git_commit": git_commit(),
         "seed": str(conf.training.seed),
+        "left_out": ", ".join(f"{n:,} {why}" for why, n in frame.left_out.items()) or "nothing",
     }
 
 

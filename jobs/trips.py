@@ -13,7 +13,7 @@ from jobs.context import JobContext, JobResult
 from jobs.restating import Restated, measure
 from lake.sources import Source, load_source
 from lake.tables import TABLES
-from transforms.bitemporal import held_by, restate
+from transforms import bitemporal
 from transforms.events import trip_events
 from transforms.trips import segment_trips, summarise_trips
 
@@ -34,9 +34,10 @@ def run(ctx: JobContext) -> JobResult:
         if facts is None or not facts["dates"]:
             return JobResult(0, "nothing new")
         sources = {name: load_source(name, ctx.conf.sources_path) for name in sorted(facts["sources"])}
-        return _restate(ctx, affected, sorted(facts["dates"]), sources)
+        events, trips = _restated(ctx, affected, sorted(facts["dates"]), sources)
     finally:
         affected.unpersist()
+    return _commit(ctx, events, trips)
 
 
 def _affected(ctx: JobContext) -> DataFrame:
@@ -46,16 +47,19 @@ def _affected(ctx: JobContext) -> DataFrame:
     return ctx.lake.read("bronze.points").where(is_new).select(*_DEVICE_DAY).distinct()
 
 
-def _restate(ctx: JobContext, affected: DataFrame, dates: list[dt.date], sources: dict[str, Source]) -> JobResult:
+def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date], sources: dict[str, Source]) -> list[Restated]:
+    """What changes in silver.events and in silver.trips."""
     known = _neighbours(ctx, affected, dates).persist()
     days, read_dates = _days_to_read(affected, known)
     segmented = segment_trips(_points(ctx, days, read_dates), sources).persist()
     summary = summarise_trips(segmented, sources).withColumn("known_from", F.greatest("known_from", F.lit(ctx.since)))
     trips = _on_affected_days(summary, affected).persist()
     try:
-        events = restate(*_events(ctx, segmented, trips, sources, read_dates), ("event_id",), _content("silver.events"))
-        trips_restated = restate(held_by(known, trips), trips, ("trip_id",), _content("silver.trips"))
-        return _commit(ctx, *measure(ctx, {"silver.events": events, "silver.trips": trips_restated}))
+        events = bitemporal.changes(
+            *_events(ctx, segmented, trips, sources, read_dates), ("event_id",), _content("silver.events")
+        )
+        trips_restated = bitemporal.changes(bitemporal.held_by(known, trips), trips, ("trip_id",), _content("silver.trips"))
+        return measure(ctx, {"silver.events": events, "silver.trips": trips_restated})
     finally:
         for kept in (known, segmented, trips):
             kept.unpersist()
@@ -116,7 +120,7 @@ def _events(
 ) -> tuple[DataFrame, DataFrame]:
     """Events as known within these trips, whatever trip they then belonged to, and events as they are now."""
     known = ctx.lake.read_known("silver.events", ctx.cutoff).where(F.col("start_date").isin(dates))
-    return held_by(known, trips).drop("superseded_by"), trip_events(segmented, trips, sources)
+    return bitemporal.held_by(known, trips).drop("superseded_by"), trip_events(segmented, trips, sources)
 
 
 def _content(name: str) -> tuple[str, ...]:
@@ -125,14 +129,11 @@ def _content(name: str) -> tuple[str, ...]:
 
 
 def _commit(ctx: JobContext, events: Restated, trips: Restated) -> JobResult:
-    try:
-        if not events.rows + trips.rows:
-            return JobResult(0, "nothing new")
-        ctx.gate("silver.trips", trips.adds)
-        events.commit(ctx, "trips")
-        trips.commit(ctx, "trips")
-        message = f"{trips.added} trips and {events.added} events added, {trips.closed} trips and {events.closed} events closed"
-        return JobResult(trips.rows + events.rows, message)
-    finally:
-        events.release()
-        trips.release()
+    if not events.rows + trips.rows:
+        return JobResult(0, "nothing new")
+    ctx.gate("silver.events", events.adds)
+    ctx.gate("silver.trips", trips.adds)
+    events.commit(ctx, "trips")
+    trips.commit(ctx, "trips")
+    message = f"{trips.added} trips and {events.added} events added, {trips.closed} trips and {events.closed} events closed"
+    return JobResult(trips.rows + events.rows, message)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from lake.clock import as_known
@@ -20,7 +20,8 @@ class Lake:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        self.root = root.rstrip("/")
+        # Delta takes a relative path for a table's name
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
     def path(self, name: str) -> str:
         """Where a table lives; `name` is a key of TABLES or frames.<hash>."""
@@ -71,6 +72,7 @@ class Lake:
             builder = builder.addColumn(
                 x.name, x.type, nullable=x.nullable, comment=f"{x.meaning} [{x.unit}]" if x.unit else x.meaning
             )
+        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(table.skipping))
         builder.partitionedBy(*table.partition_by).execute()
 
     def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
@@ -94,13 +96,13 @@ class Lake:
 
         Raises whatever the gate raises; the published table then stays as it was.
         """
-        staging = f"{self.root}/_staging/{name}-{uuid.uuid4().hex[:12]}"
+        staging, written = f"{self.root}/_staging/{name}-{uuid.uuid4().hex[:12]}", Observation()
         try:
-            self.shaped(name, df).write.format("parquet").save(staging)
+            self.shaped(name, df).observe(written, F.count(F.lit(1)).alias("rows")).write.format("parquet").save(staging)
             staged = self.spark.read.schema(self.table(name).schema).parquet(staging)
             gate(name, staged)
             self.replace_where(name, staged, predicate)
-            return staged.count()
+            return int(written.get["rows"])
         finally:
             self.remove(staging)
 
@@ -113,9 +115,9 @@ class Lake:
         """Restate a bitemporal table in one commit: close old versions, add new ones.
 
         `closes` has the key, known_from of the version to close, its known_to and, where the table has one,
-        superseded_by; None or empty where nothing is closed, which makes it a plain append.
+        superseded_by; None where nothing is closed, which makes it a plain append.
         """
-        if closes is None or closes.isEmpty():
+        if closes is None:
             self.append_once(name, adds, app_id)
             return
         table = self.table(name)
@@ -124,11 +126,20 @@ class Lake:
         marks = closes.select(*carried, "known_to", *extra).withColumn("_close", F.lit(True))
         news = self.shaped(name, adds).withColumn("_close", F.lit(False))
         changes = marks.unionByName(news, allowMissingColumns=True)
-        same = [f"t.`{k}` <=> s.`{k}`" for k in dict.fromkeys(carried)]
+        same = [*_within(table, changes), *(f"t.`{k}` <=> s.`{k}`" for k in dict.fromkeys(carried))]
         merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(changes.alias("s"), " AND ".join(same))
         closing: dict[str, str | Column] = {"known_to": "s.known_to", **{x: f"s.{x}" for x in extra}}
         merge = merge.whenMatchedUpdate(condition="s._close", set=closing)
         merge.whenNotMatchedInsert(condition="NOT s._close", values={n: f"s.`{n}`" for n in table.names}).execute()
+
+
+def _within(table: Table, changes: DataFrame) -> list[str]:
+    """The partitions of what changes, as literals: a MERGE reads every partition that only its source names."""
+    if not table.partition_by:
+        return []
+    rows = changes.select(*(F.col(x).cast("string") for x in table.partition_by)).distinct().collect()
+    values = {x: sorted({f"'{row[x]}'" for row in rows}) for x in table.partition_by}
+    return [f"t.`{x}` IN ({', '.join(found)})" for x, found in values.items()]
 
 
 def transaction_id(job: str, table: str, date: dt.date | None, inputs: Iterable[str]) -> str:

@@ -54,6 +54,12 @@ def _open(folder: Path | None) -> Any:
         return None
 
 
+def forget() -> None:
+    """As before `configure`: another command of the same process may have another lake, or none."""
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
 def log() -> Any:
     """The logger: log().info("event name", key=value)."""
     return structlog.get_logger()

@@ -26,6 +26,9 @@ BASE = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # inferring filters takes exponential time over structs of many columns, and a checkpoint keeps what was inferred;
+    # what a scan must skip is given to it as literals
+    "spark.sql.constraintPropagation.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",

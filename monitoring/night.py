@@ -111,6 +111,8 @@ class Night(Facts):
     columns_watched: int
     sources: list[Source]
     quarantine: dict[str, int]
+    withheld: int = 0
+    """Records in quarantine only because nothing allows their use: no policy or no consent. They are not bad data."""
     refused: dict[str, str]
     warnings: list[str]
     models: list[Model]

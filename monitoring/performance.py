@@ -3,13 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 
+import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from training.metrics import garwood
 
 ALL = "all"
 SEGMENTS = ("coverage", "territory_band", "driver_age_band")
 UNKNOWN = "unknown"
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,6 @@ class Experience:
         return Experience(years, self.expected + other.expected, age)
 
 
-def garwood(claims: int) -> tuple[float, float]:
-    """Exact 95 % interval of a Poisson mean given `claims` events (Garwood 1936, Biometrika 28). Raises ValueError below 0."""
-    from scipy.stats import chi2
-
-    if claims < 0:
-        raise ValueError(f"claims must be 0 or more, not {claims}")
-    tail = (1 - CONFIDENCE) / 2
-    lower = float(chi2.ppf(tail, 2 * claims)) / 2 if claims else 0.0
-    return lower, float(chi2.ppf(1 - tail, 2 * claims + 2)) / 2
-
-
 def by_segment(df: DataFrame, measures: list[Column]) -> DataFrame:
     """segment, value and the measures: once for the whole book, once per value of each of SEGMENTS; null is `unknown`."""
     cuts = [F.struct(F.lit(ALL).alias("segment"), F.lit(ALL).alias("value"))]
@@ -59,5 +50,6 @@ def performance_rows(date: dt.date, experience: dict[Key, Experience], claims: d
 
 
 def _row(date: dt.date, key: Key, e: Experience, claims: int) -> PerformanceRow:
-    ratio = [x / e.expected if e.expected > 0 else None for x in (claims, *garwood(claims))]
+    lower, upper = (float(x[0]) for x in garwood(np.array([claims], dtype=float)))
+    ratio = [x / e.expected if e.expected > 0 else None for x in (claims, lower, upper)]
     return (date, *key, e.car_years, claims, e.expected, ratio[0], ratio[1], ratio[2], e.maturity_days)

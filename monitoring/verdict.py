@@ -7,12 +7,16 @@ from monitoring.night import Night
 
 Light = Literal["green", "amber", "red"]
 
-MAX_QUARANTINED = 0.01
-"""Share of records read from which quarantine is worth a look: single bad records are everyday life."""
+MAX_BAD = 0.01
+"""Share of records read from which bad ones are worth a look: single ones are everyday life. Records without a policy or
+consent are not bad."""
 MAX_FALLBACK = 0.5
 """Share of the book without a model's price from which somebody should look."""
 MAX_MEAN_CHANGE = 0.05
 """A mean premium that moves by more overnight changes the income of the book; windows of 28 days move by 1/28 a night."""
+
+MATURE_DAYS = 60.0
+"""Mean age below which exposure lacks claims still to be reported, so that fewer than expected say nothing; more do."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,12 @@ def _mild(night: Night) -> list[str]:
 
 def _data(night: Night) -> list[str]:
     read, quarantined = (sum(getattr(s, x) for s in night.sources) for x in ("read", "quarantined"))
+    bad = quarantined - night.withheld
     causes = []
     if night.refused:
         causes.append(f"{len(night.refused)} file(s) were refused")
-    if read and quarantined / read > MAX_QUARANTINED:
-        causes.append(f"{quarantined / read:.1%} of the records read are in quarantine")
+    if read and bad / read > MAX_BAD:
+        causes.append(f"{bad / read:.1%} of the records read are bad and in quarantine")
     if night.warnings:
         causes.append(f"{len(night.warnings)} quality warning(s)")
     return causes
@@ -81,7 +86,9 @@ def _prices(night: Night) -> list[str]:
 def _model(night: Night) -> list[str]:
     causes = [f"{len(night.drifted)} of {night.columns_watched} watched columns drifted"] if night.drifted else []
     for o in night.outcomes:
-        whole = o.segment == "all" and o.lower is not None and o.upper is not None
-        if whole and not o.lower <= 1 <= o.upper:  # type: ignore[operator]
+        is_mature = o.maturity_days is not None and o.maturity_days >= MATURE_DAYS
+        too_few = is_mature and o.upper is not None and o.upper < 1
+        too_many = o.lower is not None and o.lower > 1
+        if o.segment == "all" and (too_few or too_many):
             causes.append(f"actual over expected claims is {o.ratio:.2f}, its interval leaves out 1")
     return causes

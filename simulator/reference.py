@@ -49,7 +49,7 @@ def devices(people: pd.DataFrame, middle: dt.datetime) -> pd.DataFrame:
     rows["known_from"] = rows["valid_from"] - pd.Timedelta(days=KNOWN_BEFORE_DAYS)
     changed = rows[fitted["case"] == CHANGES_DEVICE]
     closed = changed.assign(valid_to=middle, known_from=middle)
-    opened = changed.assign(device_id=spare_device(people), valid_from=middle, known_from=middle)
+    opened = changed.assign(device_id=spare_device(people).reindex(changed.index), valid_from=middle, known_from=middle)
     return _stacked(rows, closed, opened)
 
 

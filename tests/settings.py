@@ -5,6 +5,8 @@ TEST_SPARK = {
     "spark.driver.memory": "2g",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
+    "spark.buffer.pageSize": "1m",
+    "spark.python.daemon.module": "lake.python_daemon",
     # a test run meets thousands of small plans: compiling them with the optimising compiler costs more than it gains
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=320m",
 }

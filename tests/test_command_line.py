@@ -79,6 +79,29 @@ def test_a_lake_that_is_not_there_is_said_to_a_reader(spark: SparkSession, conf:
     refused(command(conf, "show", "gold.policy_scores"), 6, "there is no lake at", "telematics demo")
 
 
+def test_s3_without_hadoop_aws_is_one_line(spark: SparkSession, conf: Path) -> None:
+    said = command(conf, "ingest", "--source", "sim_phone", "--input", "s3://bucket/points/", "--date", "2026-01-05")
+    refused(said, 5, "s3://bucket/points/", "hadoop-aws")
+    refused(command(conf, "--lake", "s3://bucket/lake", "tables"), 5, "s3://bucket/lake", "hadoop-aws")
+
+
+def test_a_value_that_does_not_fit_its_column_is_no_defect(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
+    assert command(conf, "ingest", "--source", "sim_phone", "--input", str(landed(tmp_path, [POINT]))).code == 0
+    said = command(conf, "show", "bronze.ledger", "--where", "batch_date = 'yesterday'")
+    refused(said, 6, "bronze.ledger", "yesterday")
+    assert "defect" not in said.err
+
+
+def test_every_command_leaves_a_line_in_the_log(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
+    command(conf, "ingest", "--source", "sim_phone", "--input", str(landed(tmp_path, [POINT])))
+    command(conf, "nightly", "--date", "2026-01-05")
+    events = [json.loads(x) for x in (tmp_path / "lake" / "_logs" / "telematics.jsonl").read_text().splitlines()]
+    ended = [(x["command"][2], x["exit_code"]) for x in events if x["event"] == "command ended"]
+    assert ended == [("ingest", 0), ("nightly", 3)]
+    assert next(x["message"] for x in events if x["event"] == "loaded").startswith("sim_phone: 1 files, 1 records read")
+    assert "no policy is in force" in next(x["cause"] for x in events if x["event"] == "command failed")
+
+
 def test_a_night_without_data_says_what_is_missing(spark: SparkSession, conf: Path) -> None:
     refused(command(conf, "nightly", "--date", "2026-01-05"), 3, "no policy is in force at 2026-01-06 00:00 UTC")
 

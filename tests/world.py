@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from jobs.cli import run
 from lake.conf import CONF_FOLDER
@@ -20,9 +22,13 @@ from simulator import simulate
 from tests.settings import TEST_SPARK
 
 START = dt.date(2026, 1, 5)
-DAYS = 6
-NIGHTS = tuple(START + dt.timedelta(days=n) for n in range(3, 7))
-"""Nights 2026-01-08 to 2026-01-11: the first takes four days at once, each later one some late files."""
+DAYS = 8
+"""The special cases happen half-way, at the end of 2026-01-08."""
+NIGHTS = tuple(START + dt.timedelta(days=n) for n in range(2, 6))
+"""Nights 2026-01-07 to 2026-01-10: the first takes three days at once, each later one some late files."""
+CLAIM = "claim_id,policy_id,vehicle_id,coverage,occurred_ts,reported_ts,status,incurred_minor,currency,known_from"
+CLAIMED = dt.date(2025, 9, 15)
+"""Within the horizon of the training frame, 2025-06-10 to 2025-12-07."""
 RECORDS = ("gold.nights", "bronze.ledger")
 """Tables that a rerun may add rows to."""
 
@@ -62,6 +68,11 @@ class World:
     conf: Path
 
     @property
+    def landing(self) -> Path:
+        """What the simulator wrote."""
+        return self.root / "landing"
+
+    @property
     def lake(self) -> Lake:
         """Its tables."""
         return Lake(self.spark, str(self.root / "lake"))
@@ -79,24 +90,55 @@ class World:
 
     def special(self) -> dict[str, dict[str, Any]]:
         """The planted special cases of the population, by name."""
-        cases: dict[str, dict[str, Any]] = json.loads((self.root / "landing" / "truth" / "summary.json").read_text())["cases"]
+        cases: dict[str, dict[str, Any]] = json.loads((self.landing / "truth" / "summary.json").read_text())["cases"]
         return cases
 
-    def rows(self) -> dict[str, list[str]]:
-        """Every row of every table but the records, without operational columns, in a canonical order."""
-        return {name: canonical(self.lake.read(name).select(*TABLES[name].compared)) for name in TABLES if name not in RECORDS}
+    def versions(self) -> dict[str, int | None]:
+        """The Delta version of every table but the records."""
+        return {name: self.lake.version(name) for name in TABLES if name not in RECORDS}
+
+    def differing(self, before: dict[str, int | None]) -> dict[str, list[str]]:
+        """By table, some rows that are not now what they were at those versions, operational columns left out."""
+        now = self.versions()
+        assert now.keys() == before.keys()
+        moved = [name for name in now if now[name] != before[name]]
+        return {name: rows for name in moved if (rows := self._differing(name, before[name]))}
+
+    def _differing(self, name: str, version: int | None) -> list[str]:
+        """Compared within Spark: the lake holds more rows than a driver should."""
+        assert version is not None, f"{name} did not exist before"
+        columns = F.to_json(F.struct(*TABLES[name].compared)).alias("row")
+        old = self.spark.read.format("delta").option("versionAsOf", version).load(self.lake.path(name)).select(columns)
+        new = self.lake.read(name).select(columns)
+        signed = old.select("row", F.lit(1).alias("n")).unionAll(new.select("row", F.lit(-1).alias("n")))
+        counts = signed.groupBy("row").agg(F.sum("n").alias("n")).where("n != 0")
+        return [f"{'+' if x['n'] < 0 else '-'} {x['row']}" for x in counts.limit(5).collect()]
 
 
-def canonical(df: DataFrame) -> list[str]:
-    """Rows as sorted JSON."""
-    return sorted(df.toJSON().collect())
+def write_csv(path: Path, header: str, lines: list[str]) -> None:
+    """Lines below their header."""
+    path.write_text("\n".join([header, *lines, ""]))
+
+
+def claims_of_brakers(landed: Path, day: dt.date) -> None:
+    """A claim on `day` for each simulated car in the half that brakes more per kilometre.
+
+    So small a book has some 50 claims by itself, from which the model rightly learns nothing, and gives no reasons.
+    """
+    days = pd.read_parquet(landed / "history", columns=["vehicle_id", "brake_r3", "distance_mm"]).groupby("vehicle_id").sum()
+    rate, at = days["brake_r3"] / days["distance_mm"], f"{day}T12:00:00Z"
+    write_csv(landed / "reference" / "claims_of_brakers.csv", CLAIM, [
+        f"c-{car},{car.replace('v-', 'p-')},{car},liability,{at},{at},closed,{200_000 + n},USD,{at}"
+        for n, car in enumerate(sorted(rate.index[rate > rate.median()]))
+    ])  # fmt: skip
 
 
 def build(spark: SparkSession, root: Path) -> World:
     """Simulate, load, train, promote and run the nights."""
     training = {"min_claims": 30, "horizon_days": 180, "as_of_dates": 1, "maturity_days": 30}
     world = World(spark, root, write_conf(root / "conf.yml", root, training=training))
-    simulate(12, DAYS, 3, root / "landing", book_policies=2600, book_days=420, start=START)
+    simulate(12, DAYS, 3, root / "landing", book_policies=1500, book_days=420, start=START)
+    claims_of_brakers(root / "landing", CLAIMED)
     history = str(root / "landing" / "history" / "*.parquet")
     for arguments in (
         *(("reference", "load", t, "--source", f"sim_{t}", "--input", str(root / "landing" / "reference" / f"{t}*.csv"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 TICK = "INTERVAL 1 MICROSECOND"
 
@@ -21,31 +22,45 @@ def held_by(rows: DataFrame, trips: DataFrame) -> DataFrame:
     return held.drop("_source", "_device", "_start", "_end")
 
 
-def restate(current: DataFrame, computed: DataFrame, key: Sequence[str], content: Sequence[str]) -> tuple[DataFrame, DataFrame]:
-    """What to close and what to add so that `current` becomes `computed`: (closes, adds).
+def changes(current: DataFrame, computed: DataFrame, key: Sequence[str], content: Sequence[str]) -> DataFrame:
+    """What must change for `current` to become `computed`: the key, and the structs `was` (null: new) and `now` (null: gone).
 
     `current` holds the rows as known, with known_from, `gone_ts` (from when a row that is not in `computed` was known to be
     gone; null: it stays) and optionally superseded_by (what then takes its place). `computed` holds the rows as they are
-    now, with known_from as their inputs give it. Rows that agree in `content` stay as they are. An added version is known
-    from at least a microsecond after the one it replaces, and that one until then.
+    now, with known_from as their inputs give it. Rows that agree in `content` stay as they are and are not in the result.
     """
-    kept = [x for x in current.columns if x not in key]
-    was = current.select(*key, F.struct(*kept).alias("was"))
+    was = current.select(*key, F.struct(*(x for x in current.columns if x not in key)).alias("was"))
     now = computed.select(*key, F.struct(*(x for x in computed.columns if x not in key)).alias("now"))
     both = was.join(now, on=list(key), how="full_outer")
-    differs = both.where(F.col("now").isNotNull() & ~_same(content))
-    adds = differs.withColumn("known_from", _after(F.col("now.known_from")))
-    others = [F.col(f"now.{x}") for x in computed.columns if x not in (*key, "known_from")]
-    return _closes(both, kept, key, content), adds.select(*key, "known_from", *others).select(*computed.columns)
+    is_gone = F.col("now").isNull() & F.col("was.gone_ts").isNotNull()
+    return both.where(is_gone | (F.col("now").isNotNull() & ~_same(content)))
 
 
-def _closes(both: DataFrame, kept: Sequence[str], key: Sequence[str], content: Sequence[str]) -> DataFrame:
+def adds(changed: DataFrame) -> DataFrame:
+    """Versions to add. One is known from at least a microsecond after the one it replaces."""
+    names = [x for x in _fields(changed, "now") if x != "known_from"]
+    rows = changed.where(F.col("now").isNotNull())
+    return rows.select(*_key(changed), _after(F.col("now.known_from")).alias("known_from"), *(f"now.{x}" for x in names))
+
+
+def closes(changed: DataFrame) -> DataFrame:
+    """Versions to close: known until what replaces them is known, or until they were known to be gone."""
     is_gone = F.col("now").isNull()
-    replaced = F.when(is_gone, F.col("was.gone_ts")).when(~_same(content), F.col("now.known_from"))
-    closed = both.where(F.col("was").isNotNull()).withColumn("known_to", F.when(replaced.isNotNull(), _after(replaced)))
-    plain = [F.col(f"was.{x}") for x in kept if x not in ("known_to", "gone_ts", "superseded_by")]
-    successor = [F.when(is_gone, F.col("was.superseded_by")).alias("superseded_by")] if "superseded_by" in kept else []
-    return closed.where(F.col("known_to").isNotNull()).select(*key, *plain, "known_to", *successor)
+    until = _after(F.when(is_gone, F.col("was.gone_ts")).otherwise(F.col("now.known_from")))
+    fields = _fields(changed, "was")
+    plain = [F.col(f"was.{x}") for x in fields if x not in ("known_to", "gone_ts", "superseded_by")]
+    successor = [F.when(is_gone, F.col("was.superseded_by")).alias("superseded_by")] if "superseded_by" in fields else []
+    return changed.where(F.col("was").isNotNull()).select(*_key(changed), *plain, until.alias("known_to"), *successor)
+
+
+def _key(changed: DataFrame) -> list[str]:
+    return [x for x in changed.columns if x not in ("was", "now")]
+
+
+def _fields(changed: DataFrame, side: str) -> list[str]:
+    struct = changed.schema[side].dataType
+    assert isinstance(struct, StructType)
+    return struct.names
 
 
 def _same(content: Sequence[str]) -> Column:

@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 from lake.clock import as_known, cutoff, cutoff_of, known_at
 from lake.features import FEATURE_VERSION_1, feature_list
 from transforms.claims import MATCHED, claims_in, match_claims
+from transforms.consent import PRICING
 from transforms.exposure import COVER_KEY, earned_exposure, valid_at
 from transforms.windows import days_before, window_features
 
-PRICING = "pricing"
 INCLUDED, NO_CONSENT = "included", "no_consent"
 _ROW = (*COVER_KEY, "as_of_date")
 

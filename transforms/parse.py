@@ -13,6 +13,7 @@ from pyspark.sql.types import StructType
 from lake.sources import FieldMap, Source, Time
 from lake.tables import Table
 from transforms.parse_values import Cell, Reader
+from transforms.reasons import those_given
 
 MAX_DEPTH = 20
 """Nesting of a JSON record; telematics records have two or three levels."""
@@ -90,10 +91,10 @@ def canonical(rows: DataFrame, source: Source, table: Table) -> DataFrame:
     wrong = [
         F.when(reader.is_stated(field) & values[name].isNull(), f"wrong_type:{RECEIVED if name == STATED else name}")
         for name, (field, type_) in mapped.items()
-        if type_ != "string"
+        if not reader.is_typed(field, type_)
     ]
     read = [value.alias(name) for name, value in values.items()]
-    return rows.select("*", *read, F.array_compact(F.array(*wrong)).alias("_wrong")).drop("_fields")
+    return rows.select("*", *read, those_given(*wrong).alias("_wrong"))
 
 
 def _found(values: Sequence[Column], malformed: Column, header: Column) -> tuple[Column, Column, Column]:

@@ -43,7 +43,7 @@ class Reader:
         """The canonical value, null where there is none or it cannot be read as the type."""
         if field.time is not None:
             return self.time(field.time).cast(type_)
-        if field.column is not None and self.cells[field.column].type == type_ and not field.null_values and type_ != "string":
+        if field.column is not None and type_ != "string" and self.is_typed(field, type_):
             return self._in_unit(self.cells[field.column].raw, field)
         text = self.text(field)
         if type_ in NUMERIC:
@@ -53,6 +53,14 @@ class Reader:
         if type_ in ("timestamp", "date"):
             return _iso(text, "UTC").cast(type_)
         return text
+
+    def is_typed(self, field: FieldMap, type_: str) -> bool:
+        """Whether the file itself has the canonical type, so that no value can be of a wrong one."""
+        if type_ == "string":
+            return True
+        if field.time is not None:
+            return [self.cells[name].type for name in field.time.columns] == ["timestamp"] and type_ == "timestamp"
+        return field.column is not None and self.cells[field.column].type == type_ and not field.null_values
 
     def text(self, field: FieldMap) -> Column:
         """The field as text; null for what the source declares to mean null."""

@@ -3,6 +3,8 @@
 import pytest
 from delta.tables import DeltaTable
 
+from expectations.gate import make_gate
+from jobs.context import Gate
 from jobs.frames import build_frame
 from lake.conf import Conf
 from lake.delta import Lake
@@ -20,6 +22,12 @@ def short(conf: Conf) -> Conf:
     return conf.model_copy(update={"training": conf.training.model_copy(update=shape)})
 
 
+@pytest.fixture
+def gate(conf: Conf) -> Gate:
+    """The real one."""
+    return make_gate(conf.reports_path / "data-docs", "train")
+
+
 def _load(lake: Lake) -> None:
     lake.append_once("reference.policies", policies(lake.spark, policy(1), policy(2)), "1")
     lake.append_once("reference.consents", consents(lake.spark, consent(1), consent(2)), "1")
@@ -27,9 +35,9 @@ def _load(lake: Lake) -> None:
     lake.append_once("gold.policy_days", days(lake.spark, day("v1", "2025-08-01"), day("v2", "2025-10-01")), "1")
 
 
-def test_later_knowledge_leaves_a_frame_as_it_was(lake: Lake, short: Conf) -> None:
+def test_later_knowledge_leaves_a_frame_as_it_was(lake: Lake, short: Conf, gate: Gate) -> None:
     _load(lake)
-    built = build_frame(lake, short, VALUATION)
+    built = build_frame(lake, short, VALUATION, gate)
     assert [(p.as_of_date, p.rows, p.observed, p.claims) for p in built.parts] == [
         (date("2025-09-03"), 2, 1, 1),
         (date("2025-11-02"), 2, 2, 1),
@@ -48,19 +56,19 @@ def test_later_knowledge_leaves_a_frame_as_it_was(lake: Lake, short: Conf) -> No
         "reference.consents", consents(lake.spark, consent(1, valid_to=ts("2025-02-01"), known_from=ts("2026-02-01"))), "2"
     )
     DeltaTable.forPath(lake.spark, lake.path("gold.policy_days")).optimize().executeCompaction()
-    again = build_frame(lake, short, VALUATION)
+    again = build_frame(lake, short, VALUATION, gate)
     assert again.hash == built.hash
     assert lake.version(built.name) == 1
     # knowledge from before a cutoff does change it: the test above can fail
     lake.append_once("gold.policy_days", days(lake.spark, day("v1", "2025-08-03")), "4")
-    assert build_frame(lake, short, VALUATION).hash != built.hash
+    assert build_frame(lake, short, VALUATION, gate).hash != built.hash
 
 
-def test_a_frame_without_rows_or_days_is_refused(lake: Lake, short: Conf) -> None:
+def test_a_frame_without_rows_or_days_is_refused(lake: Lake, short: Conf, gate: Gate) -> None:
     with pytest.raises(TrainingRefused, match="no insured policy with consent as of 2025-09-03, 2025-11-02"):
-        build_frame(lake, short, VALUATION)
+        build_frame(lake, short, VALUATION, gate)
     lake.append_once("reference.policies", policies(lake.spark, policy(1)), "1")
     lake.append_once("reference.consents", consents(lake.spark, consent(1)), "1")
     lake.append_once("gold.policy_days", days(lake.spark, day("v1", "2025-10-01")), "1")
     with pytest.raises(TrainingRefused, match="no policy days before 2025-09-03:"):
-        build_frame(lake, short, VALUATION)
+        build_frame(lake, short, VALUATION, gate)

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from jobs.catalog import NAMES
+from jobs.catalog import NAMES, waves
 from jobs.nightly import NightlyOptions
 from jobs.nights import Nights
 from lake.errors import ConfigError, NightRefused
@@ -74,6 +74,22 @@ def test_a_rerun_runs_everything_or_from_a_job_on() -> None:
     assert NightlyOptions(rerun=True, from_job="score").jobs(record, d(5)) == NAMES[NAMES.index("score") :]
 
 
+def test_a_rerun_from_a_job_needs_those_before_it() -> None:
+    begun = nights([], {5: ("reference", "ingest", "trips")})
+    NightlyOptions(rerun=True, from_job="days").check(begun, d(5))
+    with pytest.raises(NightRefused, match="--from-job score: days, features never finished for night 2026-01-05"):
+        NightlyOptions(rerun=True, from_job="score").check(begun, d(5))
+    with pytest.raises(NightRefused, match="never finished for night 2026-01-06"):
+        NightlyOptions(rerun=True, from_job="score").check(begun, d(6))
+
+
 def test_an_unknown_job_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="unknown job 'scores': the night has reference, ingest"):
         NightlyOptions(rerun=True, from_job="scores").jobs(nights(), d(5))
+
+
+def test_the_last_four_jobs_run_in_pairs_and_a_part_of_a_pair_alone() -> None:
+    names = [tuple(job.name for job in wave) for wave in waves(NAMES)]
+    assert names[-2:] == [("drift", "performance"), ("page", "maintain")]
+    assert [name for wave in names for name in wave] == list(NAMES)
+    assert [tuple(j.name for j in wave) for wave in waves(("performance", "page"))] == [("performance",), ("page",)]

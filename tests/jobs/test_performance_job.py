@@ -9,7 +9,7 @@ from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.tables import SCORES
-from monitoring.performance import Experience, garwood, performance_rows
+from monitoring.performance import Experience, performance_rows
 from tests.jobs.context import night
 from tests.transforms.rows import claim, claims, date, frame, policies, policy, ts
 
@@ -75,14 +75,6 @@ def test_three_nights_by_hand(lake: Lake, conf: Conf) -> None:
     lake.replace_where("gold.performance", lake.read("gold.performance").limit(0), f"score_date = DATE'{SECOND}'")
     with pytest.raises(LakeError, match="no rows for 2026-01-06, but scores since 2026-01-05"):
         run(night(lake, conf, THIRD, SECOND))
-
-
-def test_garwoods_interval_is_the_published_one() -> None:
-    # Garwood's table: 0 events 0 to 3.689, 10 events 4.795 to 18.390
-    assert garwood(0) == (0.0, pytest.approx(3.689, abs=1e-3))
-    assert garwood(10) == (pytest.approx(4.795, abs=1e-3), pytest.approx(18.390, abs=1e-3))
-    with pytest.raises(ValueError, match="-1"):
-        garwood(-1)
 
 
 def test_a_segment_that_expects_nothing_has_no_ratio() -> None:

@@ -129,6 +129,13 @@ def test_failure_in_a_worker_keeps_its_type_and_its_one_line(book: Lake, conf: C
         run(context(book, conf_with_champion(conf), NEXT + dt.timedelta(days=1)))
 
 
+def test_a_date_without_features_is_an_error_not_a_fallback_for_all(book: Lake, conf: Conf) -> None:
+    late = NEXT + dt.timedelta(days=9)
+    with pytest.raises(LakeError, match=f"no rows of version v1 as of {late}: run `telematics features --date {late}`"):
+        run(context(book, conf_with_champion(conf), late))
+    assert not book.exists("gold.policy_scores")
+
+
 def test_batch_without_anybody_to_score() -> None:
     rows = pd.DataFrame([{"policy_id": "p", "vehicle_id": "v", "coverage": "liability", "consented": False, **OBSERVED}])
     out = score_batch(trained().scorer, rows).iloc[0]

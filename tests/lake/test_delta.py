@@ -115,6 +115,14 @@ def test_published_tables_have_no_deletion_vectors_and_no_column_mapping(lake: L
     assert detail.properties.get("delta.columnMapping.mode") in (None, "none")
 
 
+def test_a_relative_root_is_a_folder_of_the_process(lake: Lake, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = Lake(lake.spark, "here/lake")
+    relative.append_once("reference.consents", consent(lake), "a")
+    assert relative.read("reference.consents").count() == 1
+    assert (tmp_path / "here" / "lake" / "reference" / "consents" / "_delta_log").is_dir()
+
+
 def test_a_missing_column_is_named(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"reference\.consents: columns purpose are missing"):
         lake.append_once("reference.consents", consent(lake).drop("purpose"), "a")

@@ -27,7 +27,7 @@ def shift(**changes: Any) -> Shift:
 def outcome(**changes: Any) -> Outcome:
     row: dict[str, Any] = {
         "segment": "all", "value": "all", "car_years": 120.5, "actual": 14, "expected": 12.0, "ratio": 14 / 12, "lower": 0.64,
-        "upper": 1.96, "maturity_days": 40.0,
+        "upper": 1.96, "maturity_days": 60.0,
     }  # fmt: skip
     return Outcome(**(row | changes))
 
@@ -65,7 +65,7 @@ def test_a_quiet_night_is_green() -> None:
         ({"shifts": [shift()]}, "amber", "1 of 63 watched columns drifted"),
         ({"warnings": ["x"]}, "amber", "1 quality warning(s)"),
         ({"refused": {"a.gz": "truncated_gzip"}}, "amber", "1 file(s) were refused"),
-        ({"sources": [source(quarantined=11)]}, "amber", "1.1% of the records read are in quarantine"),
+        ({"sources": [source(quarantined=11)]}, "amber", "1.1% of the records read are bad and in quarantine"),
         # 210 / 199 = 1.0553
         ({"books": [book(mean_before=199.0)]}, "amber", "the mean price of liability moved by +5.5% in a night"),
         ({"outcomes": [outcome(lower=1.01)]}, "amber", "actual over expected claims is 1.17, its interval leaves out 1"),
@@ -75,6 +75,13 @@ def test_what_turns_the_light(changes: dict[str, Any], light: str, cause: str) -
     found = verdict(night(**changes))
     assert found.light == light
     assert cause in found.sentence
+
+
+def test_young_exposure_does_not_speak_against_the_model() -> None:
+    few = {"ratio": 0.5, "lower": 0.2, "upper": 0.9}
+    assert verdict(night(outcomes=[outcome(**few, maturity_days=59.0)])).light == "green"
+    assert verdict(night(outcomes=[outcome(**few, maturity_days=60.0)])).light == "amber"
+    assert verdict(night(outcomes=[outcome(lower=1.01, maturity_days=1.0)])).light == "amber"
 
 
 def test_the_gravest_cause_is_named_first_and_the_rest_counted() -> None:

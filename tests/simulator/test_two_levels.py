@@ -5,12 +5,21 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from scipy.stats import ks_2samp
 
+from lake.conf import CONF_FOLDER
+from lake.sources import load_source
 from simulator import book, cars, people, plans
 from tests.simulator import contract
+from tests.transforms.driving import devices
+from transforms.events import trip_events
+from transforms.policy_days import policy_days
+from transforms.trips import segment_trips, summarise_trips
 
 START, DAYS, DRIVERS, BOOK_DRAWS = dt.date(2026, 1, 5), 30, 40, 4
+SPARK_DAYS = 3
 MIDDLE = dt.datetime(2026, 1, 20)
 KEY = ["device_id", "local_date"]
 
@@ -34,14 +43,25 @@ def drivers():
 
 
 @pytest.fixture(scope="module")
-def found_and_planned(drivers):
-    """Trips found in the points, and the plans these were rendered from, in the same order."""
-    zones = dict(zip(drivers["device_id"], drivers["tz"], strict=True))
+def zones(drivers):
+    return dict(zip(drivers["device_id"], drivers["tz"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def rendered(drivers):
+    """Points by day, and the plans these were rendered from."""
     points, planned = [], []
     for n in range(DAYS):
         made, plan, _ = cars.drive(np.random.default_rng([12, n]), drivers, START + dt.timedelta(days=n), MIDDLE)
         points.append(made[["device", "ts", "lat", "lon", "speed", "ax", "ay", "limit_kmh", "phone"]])
         planned.append(plan)
+    return points, planned
+
+
+@pytest.fixture(scope="module")
+def found_and_planned(rendered, zones):
+    """Trips found in the points, and the plans these were rendered from, in the same order."""
+    points, planned = rendered
     found = contract.trips(pd.concat(points), zones)
     return found, pd.concat(planned).sort_values(["device_id", "start_ms"], ignore_index=True)
 
@@ -90,3 +110,34 @@ def test_the_same_share_of_days_is_driven(levels, drivers):
     raw, drawn = levels
     candidates = len(drivers) * DAYS
     assert len(raw) / candidates == pytest.approx(len(drawn) / candidates / BOOK_DRAWS, abs=0.05)
+
+
+def bronze(spark: SparkSession, points: pd.DataFrame) -> DataFrame:
+    """Points of the simulator as the job `trips` reads them."""
+    at = pd.to_datetime(points["ts"], unit="ms", utc=True)
+    limit = points["limit_kmh"].where(points["limit_kmh"] > 0) / 3.6
+    df = spark.createDataFrame(pd.DataFrame({
+        "source": "sim_phone", "device_id": points["device"], "event_ts": at, "received_ts": at,
+        "record_id": points["device"] + points["ts"].astype(str), "lat": points["lat"], "lon": points["lon"],
+        "speed_mps": points["speed"], "accel_lon_mps2": points["ax"], "accel_lat_mps2": points["ay"],
+        "posted_limit_mps": limit, "phone_use": points["phone"] == 1,
+    }))  # fmt: skip
+    return df.withColumn("posted_limit_mps", F.nanvl("posted_limit_mps", F.lit(None)))
+
+
+def test_spark_makes_the_same_policy_days_of_the_points(spark, rendered, zones):
+    """Links the level of points as tested above, by the contract in pandas, to what the jobs compute."""
+    points = pd.concat(rendered[0][:SPARK_DAYS])
+    expected = contract.trips(points, zones).groupby(KEY).sum()
+    sources = {"sim_phone": load_source("sim_phone", CONF_FOLDER / "sources")}
+    segmented = segment_trips(bronze(spark, points), sources).persist()
+    trips = summarise_trips(segmented, sources).persist()
+    ever = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    mapped = devices(spark, *((device, device, ever, None, ever) for device in zones))
+    found = policy_days(trips, trip_events(segmented, trips, sources), mapped).toPandas()
+    found = found.rename(columns={"vehicle_id": "device_id"}).set_index(KEY).sort_index()
+    assert len(found) == len(expected) > 50
+    for column in plans.SUMS:
+        # a step is rounded to the millimetre
+        tolerance = 1e-3 if column == "distance_mm" else 0
+        np.testing.assert_allclose(found[column], expected[column], rtol=tolerance, err_msg=column)

@@ -2,7 +2,7 @@ import datetime as dt
 
 from pyspark.sql import SparkSession
 
-from transforms.bitemporal import restate
+from transforms.bitemporal import adds, changes, closes
 
 OLD, NEW = dt.datetime(2026, 1, 5), dt.datetime(2026, 1, 9)
 CURRENT = "id string, a int, b double, known_from timestamp, known_to timestamp, gone_ts timestamp, superseded_by string"
@@ -25,9 +25,9 @@ def test_equal_stays_other_is_replaced_gone_is_closed_new_is_added(spark: SparkS
         ("new", 3, 3.0, NEW, None),
     ]
     given = spark.createDataFrame(current, CURRENT), spark.createDataFrame(computed, COMPUTED)
-    closes, adds = restate(*given, ("id",), ("a", "b"))
-    added = {r["id"]: (r["a"], r["b"], r["known_from"], r["known_to"]) for r in adds.collect()}
-    closed = {r["id"]: (r["known_from"], r["known_to"], r["superseded_by"]) for r in closes.collect()}
+    changed = changes(*given, ("id",), ("a", "b"))
+    added = {r["id"]: (r["a"], r["b"], r["known_from"], r["known_to"]) for r in adds(changed).collect()}
+    closed = {r["id"]: (r["known_from"], r["known_to"], r["superseded_by"]) for r in closes(changed).collect()}
     # a version that would be known from the same instant as the one it replaces comes a microsecond later
     assert added == {
         "other": (None, None, NEW, None),

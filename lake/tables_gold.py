@@ -1,0 +1,163 @@
+"""Gold: policy days, features, scores, what watches them, and the record of the nights."""
+
+from lake import columns as c
+from lake.columns import Column
+from lake.features import feature_columns
+from lake.table import TIME_SUMS, VERSIONED, Table, ladder_columns
+
+POLICY_DAYS = Table(
+    "gold.policy_days",
+    "an insured vehicle on a local day on which it drove, additive; the only thing windows are computed from",
+    (
+        c.VEHICLE_ID.required(),
+        c.LOCAL_DATE.required(),
+        c.LOCAL_MONTH.required(),
+        c.SOURCE.required(),
+        Column("trips", "bigint", "trips", "trips that began on the day", nullable=False),
+        c.DISTANCE_MM.required(),
+        *(x.required() for x in TIME_SUMS),
+        Column("covered_ms", "bigint", "ms", "part of the duration without gaps in the points", nullable=False),
+        *(x.required() for x in ladder_columns()),
+        Column("speeding_events", "bigint", "events", "speeding runs", nullable=False),
+        Column("phone_events", "bigint", "events", "phone-use runs", nullable=False),
+        *VERSIONED,
+    ),
+    key=("vehicle_id", "local_date"),
+    partition_by=("local_month",),
+    bitemporal=True,
+    published=True,
+)
+
+REASON_TYPE = "array<struct<feature:string,text:string,value:double,contribution:double>>"
+LINEAGE_TYPE = (
+    "struct<model_name:string,model_version:string,mlflow_run_id:string,feature_version:string,"
+    "frame_hash:string,cutoff_ts:timestamp>"
+)
+
+SCORES = Table(
+    "gold.policy_scores",
+    "a policy's vehicle and coverage, scored for a night by the model in a role",
+    (
+        c.POLICY_ID.required(),
+        c.VEHICLE_ID.required(),
+        c.COVERAGE.required(),
+        c.SCORE_DATE.required(),
+        Column("role", "string", "", "champion or challenger", nullable=False),
+        Column("frequency", "double", "claims a car-year", "expected claims"),
+        Column("severity", "double", "currency units a claim", "expected amount of a claim"),
+        Column("pure_premium", "double", "currency units a car-year", "frequency x severity, after calibration", nullable=False),
+        c.CURRENCY.required(),
+        Column("relativity", "double", "", "pure_premium over exp(base + calibration); exp(sum of reasons and others)"),
+        Column("reasons", REASON_TYPE, "log units", "at most four strongest contributions to ln pure_premium"),
+        Column("others", "double", "log units", "sum of all other contributions"),
+        Column("base", "double", "log units", "exposure-weighted mean of the champion frame's raw log pure premium"),
+        Column("calibration", "double", "log units", "ln(final) - ln(raw)"),
+        Column("km_365", "double", "km", "distance in the 365 days before score_date"),
+        Column("days_observed", "int", "days", "days with driving in the 365 days before score_date"),
+        Column("completeness", "double", "share", "covered share of driving time in that window"),
+        Column("credibility", "double", "share", "Z = km / (km + k), k as estimated at training"),
+        Column("pure_premium_lower", "double", "currency units a car-year", "lower end of the 90 % interval"),
+        Column("pure_premium_upper", "double", "currency units a car-year", "upper end of the 90 % interval"),
+        Column("fallback", "boolean", "", "scored by the declared fallback instead of the model", nullable=False),
+        Column("fallback_reason", "string", "", "no_consent or no_trips"),
+        Column("previous_pure_premium", "double", "currency units a car-year", "same policy, last night published before"),
+        Column("change", "double", "share", "pure_premium / previous_pure_premium - 1"),
+        Column("change_reason", "string", "", "new_policy, model, fallback, or the feature whose contribution moved most"),
+        Column("lineage", LINEAGE_TYPE, "", "what the score was made from", nullable=False),
+    ),
+    key=("policy_id", "vehicle_id", "coverage", "score_date", "role"),
+    partition_by=("score_date",),
+    published=True,
+)
+
+DRIFT = Table(
+    "gold.drift",
+    "a monitored column of a night against the champion's frame",
+    (
+        c.SCORE_DATE.required(),
+        Column("column", "string", "", "feature or prediction", nullable=False),
+        Column("kind", "string", "", "feature or prediction", nullable=False),
+        Column("unit", "string", "", "unit of the means and the shift"),
+        Column("method", "string", "", "how the statistic is computed"),
+        Column("statistic", "double", "", "value of the drift statistic"),
+        Column("threshold", "double", "", "value from which the column counts as drifted"),
+        Column("drifted", "boolean", "", "statistic at or above threshold", nullable=False),
+        Column("reference_rows", "bigint", "rows", "rows of the reference"),
+        Column("current_rows", "bigint", "rows", "rows of the night"),
+        Column("reference_mean", "double", "", "mean in the reference, in the column's unit"),
+        Column("current_mean", "double", "", "mean in the night, in the column's unit"),
+        Column("shift", "double", "", "current_mean - reference_mean"),
+        Column("shift_lower", "double", "", "lower end of the 99.9 % interval"),
+        Column("shift_upper", "double", "", "upper end of the 99.9 % interval"),
+    ),
+    key=("score_date", "column"),
+    partition_by=("score_date",),
+    published=True,
+)
+
+PERFORMANCE = Table(
+    "gold.performance",
+    "a segment's actual claims against those the published scores expected",
+    (
+        c.SCORE_DATE.required(),
+        Column("segment", "string", "", "what the book is cut by: all, coverage, territory_band ...", nullable=False),
+        Column("value", "string", "", "the segment's value", nullable=False),
+        Column("earned_car_years", "double", "car-years", "exposure earned under published scores"),
+        Column("actual_claims", "bigint", "claims", "claims occurred in that exposure and known by the cutoff"),
+        Column("expected_claims", "double", "claims", "frequency x exposure"),
+        Column("actual_over_expected", "double", "", "A/E; null where nothing is expected"),
+        Column("lower", "double", "", "lower end of the exact (Garwood) 95 % interval of A/E"),
+        Column("upper", "double", "", "upper end of that interval"),
+        Column("maturity_days", "double", "days", "mean age of the exposure at the cutoff"),
+    ),
+    key=("score_date", "segment", "value"),
+    partition_by=("score_date",),
+    published=True,
+)
+
+NIGHTS = Table(
+    "gold.nights",
+    "an attempt at a job of a night; the row of job 'night' is the publication and is written last",
+    (
+        Column("night_date", "date", "", "the night's date D", nullable=False),
+        Column("job", "string", "", "name in the catalogue, or night", nullable=False),
+        Column("status", "string", "", "finished or failed", nullable=False),
+        Column("rows", "bigint", "rows", "rows the job added or restated"),
+        Column("message", "string", "", "one line: what was done, or why it failed"),
+        Column("detail", "string", "", "JSON: for instance the model version that scored"),
+        c.RUN_ID,
+        Column("started_at", "timestamp", "UTC", "wall clock", operational=True),
+        Column("finished_at", "timestamp", "UTC", "wall clock", operational=True),
+        Column("seconds", "double", "s", "wall time", operational=True),
+    ),
+    key=("night_date", "job"),
+)
+
+FEATURES_TABLE = Table(
+    "gold.policy_features",
+    "a vehicle as of a date, per feature version",
+    (c.VEHICLE_ID.required(), c.AS_OF_DATE.required(), c.FEATURE_VERSION.required(), *feature_columns()),
+    key=("vehicle_id", "as_of_date", "feature_version"),
+    partition_by=("as_of_date", "feature_version"),
+    published=True,
+)
+
+FRAME = Table(
+    "frames.<hash>",
+    "an immutable training frame: a policy's vehicle and coverage as of t0, with what happened in [t0, t0 + horizon)",
+    (
+        c.POLICY_ID.required(),
+        c.VEHICLE_ID.required(),
+        c.COVERAGE.required(),
+        c.AS_OF_DATE.required(),
+        Column("exposure_years", "double", "car-years", "earned exposure in [t0, t0 + horizon)", nullable=False),
+        Column("claims", "bigint", "claims", "claims occurred in that interval, as known at the valuation date", nullable=False),
+        Column("incurred_minor", "bigint", "minor units", "their incurred amount at the valuation date", nullable=False),
+        c.CURRENCY.required(),
+        Column("base_premium_minor", "bigint", "minor units a year", "annual premium before telematics"),
+        Column("maturity_days", "int", "days", "valuation date - (t0 + horizon)", nullable=False),
+        *feature_columns(),
+    ),
+    key=("policy_id", "vehicle_id", "coverage", "as_of_date"),
+    published=True,
+)
