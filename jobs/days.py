@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
@@ -41,7 +41,8 @@ def _note(count: int, what: str) -> list[str]:
 
 
 def _in_night(ctx: JobContext, name: str) -> Column:
-    return (F.col(name) >= F.lit(ctx.since)) & (F.col(name) < F.lit(ctx.cutoff))
+    """Whether a time lies in the night; false, not null, where there is none, so that it can be negated."""
+    return F.coalesce((F.col(name) >= F.lit(ctx.since)) & (F.col(name) < F.lit(ctx.cutoff)), F.lit(False))
 
 
 def _versions(ctx: JobContext, name: str) -> DataFrame:
@@ -59,6 +60,8 @@ def _changes(ctx: JobContext) -> DataFrame:
     sat_in = (F.col("start_ts") >= F.col("valid_from")) & (F.col("valid_to").isNull() | (F.col("start_ts") < F.col("valid_to")))
     on = (F.col("device_id") == F.col("_device")) & sat_in
     changed = F.greatest("known_from", "known_to", "mapped_ts", "unmapped_ts")
+    # a mapping to another car also changes the day of the car that it takes the trip from
+    changed = F.max(changed).over(Window.partitionBy("device_id", "start_ts"))
     joined = _changed_trips(ctx).join(mapping, on=on, how="left")
     return joined.select("vehicle_id", "local_date", "known_to", changed.alias("change_ts"))
 

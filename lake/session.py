@@ -1,5 +1,6 @@
 """The one place that builds a Spark session."""
 
+import logging
 import os
 import sys
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from lake.conf import Conf
@@ -62,6 +64,8 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
     with _stderr_to(jvm_log):
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    # it would print the whole JVM stack of a user's mistake beside the line that names it
+    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return spark
 
 
