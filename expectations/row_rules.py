@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lake.sources import SET_BY_LOADER
-from lake.tables import POINTS, Table
+from lake.tables import POINTS, POLICY_DAYS, Table
 from transforms.reasons import those_given
 
 STANDARD_GRAVITY_MPS2 = 9.80665
@@ -41,6 +41,11 @@ RANGES = {
     "base_premium_minor": Range(0, 1e15),
 }
 """Only what cannot be; what is merely unlikely is the business of the trips."""
+PARTS = (
+    ("night_ms", "moving_ms"), ("rush_ms", "moving_ms"), ("speeding_ms", "limit_known_ms"), ("limit_known_ms", "moving_ms"),
+    ("phone_ms", "phone_known_ms"), ("phone_known_ms", "moving_ms"), ("moving_ms", "duration_ms"), ("covered_ms", "duration_ms"),
+)  # fmt: skip
+"""(part, whole): times of a trip or policy day of which the first is never more than the second."""
 EVENT_TIMES = ("event_ts", "occurred_ts")
 
 
@@ -53,7 +58,7 @@ def reasons(table: Table) -> Column:
     unreadable = F.when(F.col("_header"), F.array(F.lit("repeated_header"))).when(
         F.col("_malformed").isNotNull(), F.array("_malformed")
     )
-    rules = those_given(*_missing(table), *_values(table), *_times(table), *_permission(table))
+    rules = those_given(*_missing(table), *_values(table), *_wholes(table), *_times(table), *_permission(table))
     return F.coalesce(unreadable, F.concat("_wrong", rules))
 
 
@@ -88,13 +93,18 @@ def _is_outside(table: Table, name: str) -> Column | None:
     if limits is not None:
         outside = (value < limits.low) | (value > limits.high)
         return outside & ~_is_not_finite(name) if types[name] == "double" else outside
-    if table.name == "gold.policy_days" and types[name] == "bigint":
+    if table.name == POLICY_DAYS.name and types[name] == "bigint":
         return value < 0
     if name == "currency":
         return ~value.rlike("^[A-Z]{3}$")
     if name == "valid_to":
         return value < F.col("valid_from")
     return None
+
+
+def _wholes(table: Table) -> list[Column]:
+    pairs = PARTS if table.name == POLICY_DAYS.name else ()
+    return [F.when(F.col(part) > F.col(whole), f"exceeds_{whole}:{part}") for part, whole in pairs]
 
 
 def _is_not_finite(name: str) -> Column:

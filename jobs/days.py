@@ -1,6 +1,7 @@
-"""Trips to policy days, restating those whose trips, or whose devices' vehicles, came to be known otherwise."""
+"""Trips to policy days, restating those whose trips, events or devices' vehicles came to be known otherwise."""
 
 import datetime as dt
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -18,7 +19,7 @@ _CHANGED_TRIP = ("device_id", "start_ts", "local_date", "known_from", "known_to"
 
 
 def run(ctx: JobContext) -> JobResult:
-    """Restate gold.policy_days for trips and mappings that changed in [since, cutoff).
+    """Restate gold.policy_days for trips, events and mappings that changed in [since, cutoff).
 
     Raises GateFailed before anything is committed.
     """
@@ -41,8 +42,7 @@ def _note(count: int, what: str) -> list[str]:
 
 
 def _in_night(ctx: JobContext, name: str) -> Column:
-    """Whether a time lies in the night; false, not null, where there is none, so that it can be negated."""
-    return F.coalesce((F.col(name) >= F.lit(ctx.since)) & (F.col(name) < F.lit(ctx.cutoff)), F.lit(False))
+    return (F.col(name) >= F.lit(ctx.since)) & (F.col(name) < F.lit(ctx.cutoff))
 
 
 def _versions(ctx: JobContext, name: str) -> DataFrame:
@@ -67,16 +67,32 @@ def _changes(ctx: JobContext) -> DataFrame:
 
 
 def _changed_trips(ctx: JobContext) -> DataFrame:
+    """Trip versions of the night, and trips that stay but for their device's vehicle or for an event."""
     trips = _versions(ctx, "silver.trips")
     of_night = _in_night(ctx, "known_from") | _in_night(ctx, "known_to")
     remapped = ctx.lake.read("reference.devices").where(of_night).groupBy("device_id").agg(F.min("valid_from").alias("from_ts"))
-    remapped = remapped.persist()
-    first = remapped.agg(F.min("from_ts")).collect()[0][0]
-    if first is None:
-        return trips.where(of_night).select(*_CHANGED_TRIP)
-    others = trips.where(~of_night & F.col("known_to").isNull() & (F.col("start_ts") >= F.lit(first.replace(tzinfo=dt.UTC))))
-    of_devices = others.join(F.broadcast(remapped.select("device_id")), on="device_id", how="left_semi")
-    return trips.where(of_night).select(*_CHANGED_TRIP).unionByName(of_devices.select(*_CHANGED_TRIP))
+    events = _versions(ctx, "silver.events").where(of_night).groupBy("trip_id", "start_date")
+    restated = events.agg(F.max(F.greatest("known_from", "known_to")).alias("restated_ts")).persist()
+    first, dates = _reach(remapped, restated)
+    changed = [trips.where(of_night)]
+    # not `~of_night`, which is null where known_to is
+    others = trips.where(F.col("known_to").isNull() & ~_in_night(ctx, "known_from"))
+    if first is not None:
+        since = others.where(F.col("start_ts") >= F.lit(first.replace(tzinfo=dt.UTC)))
+        changed.append(since.join(F.broadcast(remapped.select("device_id")), on="device_id", how="left_semi"))
+    if dates:
+        held = others.where(F.col("start_date").isin(dates)).join(
+            F.broadcast(restated), on=["trip_id", "start_date"], how="inner"
+        )
+        changed.append(held.withColumn("known_from", F.greatest("known_from", "restated_ts")))
+    return reduce(DataFrame.unionByName, (x.select(*_CHANGED_TRIP) for x in changed))
+
+
+def _reach(remapped: DataFrame, restated: DataFrame) -> tuple[dt.datetime | None, list[dt.date]]:
+    """From when trips can have got another vehicle, and the dates of trips whose events changed."""
+    dates = restated.agg(F.collect_set("start_date").alias("dates"))
+    row = remapped.agg(F.min("from_ts").alias("first")).crossJoin(dates).collect()[0]
+    return row["first"], sorted(row["dates"])
 
 
 def _affected(ctx: JobContext, changes: DataFrame) -> DataFrame:

@@ -93,7 +93,7 @@ def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
         name = f"frames.{m.frame_hash}"
         if not lake.exists(name):
             raise LakeError(f"{name}, the frame of {m.model_name} version {m.model_version}, is not in the lake at {lake.root}")
-        driven = (F.col("coverage") == m.coverage) & (F.col("days_driven_365") > 0)
+        driven = (F.col("coverage") == m.coverage) & (F.col("km_365") > 0)
         frames.append(lake.read(name).where(driven))
     together = frames[0]
     for frame in frames[1:]:

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-import shutil
+import uuid
 from dataclasses import asdict, dataclass
 
 from pyspark.sql import Column, DataFrame, Row
@@ -67,19 +67,24 @@ def build_frame(lake: Lake, conf: Conf, valuation: dt.date, gate: Gate) -> Frame
     sources = Sources(
         *(lake.read(x) for x in ("reference.policies", "reference.consents", "reference.claims", "gold.policy_days"))
     )
-    staging = f"{lake.root}/_staging/frames"
-    lake.shaped("frames.new", training_frame(sources, spec)).write.format("parquet").mode("overwrite").save(staging)
-    staged = lake.spark.read.schema(FRAME.schema).parquet(staging)
-    parts, digest = summarise(staged, spec)
-    check_complete(parts, spec)
-    name = f"frames.{digest}"
-    if not lake.exists(name):
-        gate(name, staged)
-        lake.append_once(name, staged, transaction_id("frames", name, valuation, [digest]))
-    if not staging.startswith("s3://"):
-        shutil.rmtree(staging, ignore_errors=True)
+    staging = f"{lake.root}/_staging/frames-{uuid.uuid4().hex[:12]}"
+    try:
+        lake.shaped("frames.new", training_frame(sources, spec)).write.format("parquet").save(staging)
+        staged = lake.spark.read.schema(FRAME.schema).parquet(staging)
+        parts, digest = summarise(staged, spec)
+        check_complete(parts, spec)
+        _write(lake, f"frames.{digest}", staged, valuation, gate)
+    finally:
+        lake.remove(staging)
     lost = {f"{r['kind']}: {r['reason']}": r["rows"] for r in left_out(sources, spec).collect()}
-    return FrameResult(digest, spec, lake.read(name), parts, dict(sorted(lost.items())))
+    return FrameResult(digest, spec, lake.read(f"frames.{digest}"), parts, dict(sorted(lost.items())))
+
+
+def _write(lake: Lake, name: str, staged: DataFrame, valuation: dt.date, gate: Gate) -> None:
+    """Append the frame; the commit that creates the table is version 0, and a kill may have left it at that."""
+    if not lake.version(name):
+        gate(name, staged)
+        lake.append_once(name, staged, transaction_id("frames", name, valuation, [name]))
 
 
 def summarise(frame: DataFrame, spec: FrameSpec) -> tuple[tuple[FramePart, ...], str]:

@@ -24,7 +24,6 @@ MAX_RATIO = 200
 RATIO_FROM_BYTES = 10 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
-BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _hashed(stream: IO[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
 
 @dataclass
 class _Lines:
-    """Counts lines in a stream of chunks; holds no more than the line it is in."""
+    """Counts lines that are not blank in a stream of chunks; holds no more than the line it is in."""
 
     encoding: str
     filled: int = 0
@@ -106,7 +105,7 @@ class _Lines:
             raise Refused("line_too_long")
         self._tail = b"" if final else lines.pop()
         if self.first is None and lines:
-            self.first = lines[0]
+            self.first = lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
         self.filled += sum(1 for x in lines if x and not x.isspace())
 
 
@@ -120,7 +119,7 @@ def _text(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admissio
     found = Admission(file, "", lines.inflated, lines.filled)
     if wanted.type == "jsonl":
         return found
-    header = (lines.first or b"").decode(wanted.encoding).removeprefix(BOM).rstrip("\r")
+    header = (lines.first or b"").decode(wanted.encoding).rstrip("\r")
     _check_columns(wanted, csv_columns(header, wanted.delimiter))
     return replace(found, records=lines.filled - 1, header=header)
 

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from jobs.loading_admission import Admission, Wanted, admit
-from lake.clock import UTC, last_second
+from lake.clock import UTC, cutoff, last_second
 from lake.delta import Lake
 from lake.errors import InputError
 from lake.sources import FromPath, Source, Time
@@ -139,9 +139,11 @@ def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
 
 
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:
-    """Files that the ledger has for this batch's date as they are now; a file that was refused, or has changed since, has
-    not been in it."""
+    """Files that the ledger has for this batch's date as they are now; a file that was refused, has changed since, or was
+    loaded when the night was published, has not been in it."""
+    assert batch.date is not None
     of_batch = (F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date)) & (F.col("status") != REFUSED)
+    of_batch &= F.col("received_ts").isNull() | (F.col("received_ts") < F.lit(cutoff(batch.date)))
     rows = batch.lake.read("bronze.ledger").where(of_batch).select("source_file", "fingerprint").collect()
     taken = {(x.source_file, x.fingerprint) for x in rows}
     return [f for f in files if (f.path, f.fingerprint) in taken]

@@ -30,6 +30,8 @@ _OFFSETS = StructType([
 ])  # fmt: skip
 _OWN = ("_id", "_block", "_blank", "_header")
 _STAGED = ("source_file", "content_sha256", "received_ts", "stated_ts", "raw_text", "reasons", *_OWN)
+BLANK = r"\A[ \t\r\x0b\f]*\z"
+"""White space as the admission sees it, in bytes."""
 NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """received_ts of a refused record whose source states none: its reason is missing:received_ts."""
 
@@ -140,7 +142,7 @@ def _text_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame, he
         _path_read().alias("source_file"), F.col("_metadata.file_block_start").alias("_block"),
         F.monotonically_increasing_id().alias("_id"), clean_line(layout.encoding).alias("raw_text"),
     )  # fmt: skip
-    lines = lines.withColumn("_blank", F.trim("raw_text") == "").join(files, on="source_file", how="inner")
+    lines = lines.withColumn("_blank", F.col("raw_text").rlike(BLANK)).join(files, on="source_file", how="inner")
     if layout.type == "jsonl":
         return json_fields(lines, batch.source)
     return csv_fields(lines, batch.source, [(h, csv_columns(h, layout.delimiter)) for h in headers])

@@ -40,19 +40,25 @@ class NightlyOptions:
         return NAMES[NAMES.index(self.from_job) :] if self.from_job else NAMES
 
     def check(self, nights: Nights, date: dt.date) -> None:
-        """Raise NightRefused where a job before --from-job has never finished for the date: it would work on nothing."""
+        """Raise NightRefused where a job before --from-job has not finished for the date on what is loaded."""
         before = NAMES[: NAMES.index(self.from_job)] if self.from_job in NAMES else ()
         missing = [name for name in before if name not in nights.finished.get(date, frozenset())]
         if missing:
             mend = f"run `telematics nightly --date {date}`"
-            raise NightRefused(f"--from-job {self.from_job}: {', '.join(missing)} never finished for night {date}: {mend}")
+            raise NightRefused(
+                f"--from-job {self.from_job}: {', '.join(missing)} did not finish for night {date}, or not since more was loaded: {mend}"
+            )
 
 
 def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
     """The nights as a resume must see them: where files were loaded after the night's ingest had finished, none of its
-    jobs counts as finished, or those files would be in no night at all."""
+    jobs counts as finished, or those files would be in no night at all. Of a published night they wait for the next."""
     ingested = nights.finished_at.get((date, "ingest"))
-    if ingested is None or lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).isEmpty():
+    if (
+        date in nights.published
+        or ingested is None
+        or lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).isEmpty()
+    ):
         return nights
     return replace(nights, finished={**nights.finished, date: frozenset()})
 
@@ -122,8 +128,9 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     nights = read_nights(lake) if earlier else nights
     if date in nights.published and not options.rerun:
         return False
-    names = options.jobs(resumable(lake, nights, date), date)
-    options.check(nights, date)
+    as_left = resumable(lake, nights, date)
+    names = options.jobs(as_left, date)
+    options.check(as_left, date)
     context, started = context_for(lake, conf, date, nights, run_id), now()
     with Recorder(lake) as recorder:
         rows = sum(_run_wave(wave, context, recorder, progress) for wave in waves(names))

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import functions as F
 from tenacity import retry, stop_after_attempt, wait_fixed
 
-from jobs.catalog import NAMES
+from jobs.catalog import NAMES, waves
 from jobs.context import JobResult
 from lake.delta import Lake
 from lake.errors import NightRefused
@@ -23,7 +23,7 @@ PUBLICATION = "night"
 
 @dataclass(frozen=True)
 class Nights:
-    """What gold.nights says: dates that were published, and finished jobs of dates that were begun."""
+    """What gold.nights says: dates that were published, and jobs that stand finished of dates that were begun."""
 
     published: tuple[dt.date, ...]
     finished: dict[dt.date, frozenset[str]]
@@ -69,18 +69,25 @@ def read_nights(lake: Lake) -> Nights:
     newest: dict[tuple[dt.date, str], Any] = {}
     for row in sorted(rows, key=lambda r: r["started_at"]):
         newest[(row["night_date"], row["job"])] = row
-    finished: dict[dt.date, set[str]] = {}
-    published: set[dt.date] = set()
-    for row in rows:
-        finished.setdefault(row["night_date"], set())
-        if row["job"] == PUBLICATION and row["status"] == "finished":
-            published.add(row["night_date"])
-    for (date, name), row in newest.items():
-        if row["status"] == "finished":
-            finished[date].add(name)
+    published = {row["night_date"] for row in rows if row["job"] == PUBLICATION and row["status"] == "finished"}
+    finished = {date: standing(date, newest) for date in {row["night_date"] for row in rows}}
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
     ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
-    return Nights(tuple(sorted(published)), {d: frozenset(x) for d, x in finished.items()}, details, ended)
+    return Nights(tuple(sorted(published)), finished, details, ended)
+
+
+def standing(date: dt.date, newest: dict[tuple[dt.date, str], Any]) -> frozenset[str]:
+    """Jobs of the date that finished, and began when all before them had: one that ran again since left the later behind.
+
+    `newest` has, per date and job, the last attempt's job, status, started_at and finished_at.
+    """
+    found: set[str] = set()
+    before = dt.datetime.min
+    for wave in waves(NAMES):
+        rows = [row for job in wave if (row := newest.get((date, job.name))) is not None]
+        found |= {row["job"] for row in rows if row["status"] == "finished" and row["started_at"] >= before}
+        before = max([before, *(row["finished_at"] for row in rows)])
+    return frozenset(found)
 
 
 @dataclass(frozen=True)

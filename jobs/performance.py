@@ -87,15 +87,24 @@ def _new_experience(ctx: JobContext, previous: dt.date, policies: DataFrame) -> 
 
 
 def _actual(ctx: JobContext, first: dt.date, policies: DataFrame) -> dict[Key, int]:
-    """Claim events since the first scores' cutoff, as known now, on cover that the scores of that day could hold."""
+    """Claim events since the first scores' cutoff, as known now, on cover that the scores of that day could hold: in force
+    when the day began, and known by then."""
     since = F.col("occurred_ts") >= F.lit(cutoff(first))
     claims = ctx.lake.read_known("reference.claims", ctx.cutoff).where(since & (F.col("occurred_ts") < F.lit(ctx.cutoff)))
     events = (
         match_claims(claims, policies).where(F.col("outcome") == EVENT).withColumn("_day", F.date_trunc("day", "occurred_ts"))
     )
-    scored = events.select("claim_id", *COVER_KEY, "_day").join(policies.drop("currency"), on=list(COVER_KEY), how="inner")
+    covers = policies.drop("currency").join(_first_known(ctx), on=[*COVER_KEY, "valid_from"], how="inner")
+    scored = events.select("claim_id", *COVER_KEY, "_day").join(covers, on=list(COVER_KEY), how="inner")
     in_force_then = (F.col("valid_from") <= F.col("_day")) & (F.col("valid_to").isNull() | (F.col("valid_to") > F.col("_day")))
+    in_force_then &= F.col("first_known_ts") < F.col("_day")
     bands = [s for s in SEGMENTS if s not in COVER_KEY]
     once = scored.where(in_force_then).groupBy("claim_id", *COVER_KEY).agg(*(F.max_by(b, "valid_from").alias(b) for b in bands))
     rows = by_segment(once, [F.count(F.lit(1)).alias("claims")]).collect()
     return {(r["segment"], r["value"]): r["claims"] for r in rows}
+
+
+def _first_known(ctx: JobContext) -> DataFrame:
+    """Of each cover, from when any version of it was known."""
+    versions = ctx.lake.read("reference.policies").where(F.col("known_from") < F.lit(ctx.cutoff))
+    return versions.groupBy(*COVER_KEY, "valid_from").agg(F.min("known_from").alias("first_known_ts"))

@@ -35,6 +35,7 @@ TRIP_ID = Column("trip_id", "string", "", "sha256 of source, device, first accep
 EVENT_TS = Column("event_ts", "timestamp", "UTC", "when it happened")
 EVENT_DATE = Column("event_date", "date", "UTC", "date of event_ts")
 RECEIVED_TS = Column("received_ts", "timestamp", "UTC", "when we came to know it; fixed at ingestion, never computed again")
+STATED_TS = Column("stated_ts", "timestamp", "UTC", "when its source says this was so; null: at known_from")
 KNOWN_FROM = Column("known_from", "timestamp", "UTC", "from when this version of the row was known")
 KNOWN_TO = Column("known_to", "timestamp", "UTC", "until when it was known; null while current")
 VALID_FROM = Column("valid_from", "timestamp", "UTC", "start of validity, inclusive")

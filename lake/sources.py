@@ -25,7 +25,7 @@ UNIT_FACTORS: dict[str, float] = {
 
 SET_BY_LOADER = frozenset({
     "record_id", "event_date", "received_ts", "source_file", "source_line", "content_sha256",
-    "known_from", "known_to", "local_month",
+    "stated_ts", "known_from", "known_to", "local_month",
 })  # fmt: skip
 """Columns that no file can fill: they say how we came by the record, or follow from its other columns."""
 

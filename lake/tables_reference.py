@@ -20,6 +20,7 @@ POLICIES = Table(
         Column("vehicle_group_band", "string", "", "rating factor, as a band"),
         Column("territory_band", "string", "", "rating factor, as a band"),
         *VERSIONED,
+        c.STATED_TS,
     ),
     key=("policy_id", "vehicle_id", "coverage", "valid_from"),
     bitemporal=True,
@@ -28,7 +29,7 @@ POLICIES = Table(
 DEVICES = Table(
     "reference.devices",
     "which vehicle a device sits in, by time",
-    (c.DEVICE_ID.required(), c.VEHICLE_ID.required(), c.VALID_FROM.required(), c.VALID_TO, *VERSIONED),
+    (c.DEVICE_ID.required(), c.VEHICLE_ID.required(), c.VALID_FROM.required(), c.VALID_TO, *VERSIONED, c.STATED_TS),
     key=("device_id", "valid_from"),
     bitemporal=True,
 )
@@ -47,6 +48,7 @@ CLAIMS = Table(
         Column("incurred_minor", "bigint", "minor units", "paid plus outstanding; negative for recourse"),
         c.CURRENCY.required(),
         *VERSIONED,
+        c.STATED_TS,
     ),
     key=("claim_id",),
     bitemporal=True,
@@ -61,6 +63,7 @@ CONSENTS = Table(
         c.VALID_FROM.required(),
         c.VALID_TO,
         *VERSIONED,
+        c.STATED_TS,
     ),
     key=("policy_id", "purpose", "valid_from"),
     bitemporal=True,

@@ -10,7 +10,7 @@ def device_permissions(devices: DataFrame, policies: DataFrame, consents: DataFr
     """One row a device: device_id, covers and consented, each an array of half-open intervals (begins, ends; ends is
     null while open). A device is covered while it sits in a vehicle with a policy in force, and consented while that
     policy also has a consent for pricing. The tables come as known at the load."""
-    sits = devices.select("device_id", "vehicle_id", *_interval("sits"))
+    sits = _sits(devices)
     cover = policies.select("vehicle_id", "policy_id", *_interval("cover"))
     agreed = consents.where(F.col("purpose") == PRICING).select("policy_id", *_interval("agreed"))
     covered = sits.join(cover, on="vehicle_id", how="inner").withColumn("covered", _overlap("sits", "cover"))
@@ -18,6 +18,20 @@ def device_permissions(devices: DataFrame, policies: DataFrame, consents: DataFr
     both = both.withColumn("allowed", _overlap("covered", "agreed"))
     consented = F.when(F.col("agreed").isNotNull() & _not_empty("allowed"), F.col("allowed"))
     return both.groupBy("device_id").agg(F.collect_set("covered").alias("covers"), F.collect_set(consented).alias("consented"))
+
+
+def _sits(devices: DataFrame) -> DataFrame:
+    """Device, vehicle and `sits`, an interval: where mappings of a device overlap, the one that began last holds."""
+    mapping = F.struct(F.col("valid_from").alias("begins"), F.col("valid_to").alias("ends"), "vehicle_id")
+    ends = F.filter("_ends", lambda x: x.isNotNull())
+    marks = F.array_sort(F.array_union("_begins", ends))
+    lists = {"_mappings": mapping, "_begins": F.col("valid_from"), "_ends": F.col("valid_to")}
+    of_device = devices.groupBy("device_id").agg(*(F.collect_list(x).alias(name) for name, x in lists.items()))
+    pieces = of_device.withColumn("_marks", marks).select("device_id", "_mappings", "_marks", F.posexplode("_marks"))
+    sits = F.struct(F.col("col").alias("begins"), F.get("_marks", F.col("pos") + 1).alias("ends")).alias("sits")
+    holding = F.filter("_mappings", lambda m: (m["begins"] <= F.col("col")) & (m["ends"].isNull() | (F.col("col") < m["ends"])))
+    vehicle = F.array_max(holding)["vehicle_id"].alias("vehicle_id")
+    return pieces.select("device_id", vehicle, sits).where(F.col("vehicle_id").isNotNull())
 
 
 def within(intervals: str, instant: str) -> Column:

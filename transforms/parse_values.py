@@ -88,7 +88,9 @@ class Reader:
     def time(self, time: Time) -> Column:
         """An instant, in UTC."""
         cells = [self.cells[name] for name in time.columns]
-        if len(cells) == 1 and cells[0].type in ("timestamp", "timestamp_ntz", "date"):
+        if len(cells) == 1 and cells[0].type == "timestamp":
+            return cells[0].raw
+        if len(cells) == 1 and cells[0].type in ("timestamp_ntz", "date"):
             return _to_utc(cells[0].raw.cast("timestamp"), time.zone)
         # concat, not concat_ws, which would skip a null and read half a time
         parts = [p for cell in cells for p in (F.lit(" "), F.trim(cell.text))][1:]

@@ -1,12 +1,13 @@
 """Which night may run, and what a resume runs: on the record's logic, without a lake."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from jobs.catalog import NAMES, waves
 from jobs.nightly import NightlyOptions
-from jobs.nights import Nights
+from jobs.nights import Nights, standing
 from lake.errors import ConfigError, NightRefused
 
 
@@ -77,10 +78,27 @@ def test_a_rerun_runs_everything_or_from_a_job_on() -> None:
 def test_a_rerun_from_a_job_needs_those_before_it() -> None:
     begun = nights([], {5: ("reference", "ingest", "trips")})
     NightlyOptions(rerun=True, from_job="days").check(begun, d(5))
-    with pytest.raises(NightRefused, match="--from-job score: days, features never finished for night 2026-01-05"):
+    with pytest.raises(NightRefused, match="--from-job score: days, features did not finish for night 2026-01-05"):
         NightlyOptions(rerun=True, from_job="score").check(begun, d(5))
-    with pytest.raises(NightRefused, match="never finished for night 2026-01-06"):
+    with pytest.raises(NightRefused, match="did not finish for night 2026-01-06"):
         NightlyOptions(rerun=True, from_job="score").check(begun, d(6))
+
+
+def test_what_ran_before_an_earlier_job_ran_again_does_not_stand() -> None:
+    def attempts(**minutes: int) -> dict[tuple[dt.date, str], Any]:
+        at = {name: dt.datetime(2026, 1, 6, 3, minute) for name, minute in minutes.items()}
+        one = {name: {"job": name, "status": "finished", "started_at": t, "finished_at": t} for name, t in at.items()}
+        return {(d(5), name): row for name, row in one.items()}
+
+    assert standing(d(5), attempts(reference=1, ingest=2, trips=3)) == {"reference", "ingest", "trips"}
+    assert standing(d(5), attempts(reference=1, ingest=4, trips=3)) == {"reference", "ingest"}
+    # jobs of a pair run beside each other
+    pair = attempts(**dict.fromkeys(NAMES, 1) | {"drift": 3, "performance": 2, "page": 4, "maintain": 4})
+    assert standing(d(5), pair) == set(NAMES)
+    assert standing(d(6), pair) == set()
+    failed = attempts(reference=1, ingest=2)
+    failed[(d(5), "ingest")]["status"] = "failed"
+    assert standing(d(5), failed) == {"reference"}
 
 
 def test_an_unknown_job_is_named_with_those_there_are() -> None:

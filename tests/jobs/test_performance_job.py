@@ -32,6 +32,7 @@ def _load(lake: Lake) -> None:
         policy(1),
         policy(2, territory_band="rural", valid_to=ts("2026-01-07T12:00:00")),
         policy(3, territory_band=None),
+        policy(4, valid_from=ts("2026-01-06"), known_from=ts("2026-01-06T09:00:00")),
     )
     lake.append_once("reference.policies", cover, "1")
     scores = [_score(d, n, f) for d, f in ((FIRST, 0.1), (SECOND, 0.2)) for n in (1, 2, 3)]
@@ -41,6 +42,7 @@ def _load(lake: Lake) -> None:
         claim("before any score", "2026-01-05T23:59:59", known_from=ts("2026-01-05T23:59:59")),
         claim("told at once", "2026-01-06T10:00:00", known_from=ts("2026-01-06T11:00:00")),
         claim("told later", "2026-01-06T12:00:00", 2, known_from=ts("2026-01-07T11:00:00")),
+        claim("before its cover was known, so never scored", "2026-01-06T10:00:00", 4, known_from=ts("2026-01-06T11:00:00")),
         claim("not yet told", "2026-01-06T12:00:00", known_from=ts("2026-01-08T00:00:00")),
         claim("nil", "2026-01-06T12:00:00", incurred_minor=0, known_from=ts("2026-01-06T13:00:00")),
         claim("after its cover", "2026-01-07T12:00:00", 2, known_from=ts("2026-01-07T13:00:00")),

@@ -25,6 +25,7 @@ def consent(lake: Lake, **over: Any) -> DataFrame:
         "valid_to": None,
         "known_from": ts(1),
         "known_to": None,
+        "stated_ts": None,
         **over,
     }
     return lake.spark.createDataFrame([tuple(row[n] for n in CONSENTS.names)], CONSENTS.schema)

@@ -19,7 +19,7 @@ def test_a_nasty_file_is_accounted_for_line_by_line(lake: Lake, conf: Conf, tmp_
     lines = [
         "\ufeff" + point(0),  # 1: a byte-order mark is no part of the record
         point(0),  # 2: line 1 once more
-        "",  # 3: blank, no record
+        "\t \x0b\x0c",  # 3: blank, no record
         '{"device": "d1", "ts": ',  # 4
         "[1, 2]",  # 5
         point(1) + point(2),  # 6: two records on a line
@@ -53,6 +53,13 @@ def test_a_nasty_file_is_accounted_for_line_by_line(lake: Lake, conf: Conf, tmp_
     assert utc(points[1].received_ts) == dt.datetime(2026, 1, 5, 13, 59, 59, tzinfo=dt.UTC)
     row = lake.read("bronze.ledger").collect()[0]
     assert (row.read, row.accepted, row.duplicate, row.quarantined, row.status) == (14, 2, 1, 11, "ingested")
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_a_mark_alone_on_the_first_line_is_a_blank_line(lake: Lake, conf: Conf, tmp_path: Path, ending: bytes) -> None:
+    file = write(hour(tmp_path), ["\ufeff", point(0), "", "\t\t"], ending=ending)
+    assert sums(run(lake, conf, source(PHONE), file)) == (1, 1, 0, 0)
+    assert lake.read("bronze.points").first()["source_line"] == 2
 
 
 def test_points_count_once_however_often_they_come(lake: Lake, conf: Conf, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from jobs.context import JobResult
 from jobs.loading import knowledge_floor
 from jobs.nights import Attempt, record
-from lake.clock import UTC
+from lake.clock import UTC, as_known
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.tables import CLAIMS as CLAIMS_TABLE
@@ -63,11 +63,38 @@ def test_what_was_known_at_some_time_since_is_a_duplicate(lake: Lake) -> None:
     late = [
         _record("A", 1, 2, 1),  # known then: duplicate
         _record("A", 1, 4, 2),  # B was known: news
-        _record("B", 1, 2, 3, received=5),  # stated early, came late, B known meanwhile: duplicate
-        _record("A", 1, 4, 4),  # the same as line 2 just before it: duplicate
+        _record("A", 1, 4, 4),  # the same as line 2: duplicate
+        _record("B", 1, 3, 5, received=9),  # stated and known before, and received again: duplicate
+        _record("A", 1, 1, 6, received=9),
     ]
     found = repeats(lake.spark.createDataFrame(late, _RECORD), versions, CLAIMS_TABLE)
-    assert sorted(r.source_line for r in found.collect()) == [1, 3, 4]
+    assert sorted(r.source_line for r in found.collect()) == [1, 4, 5, 6]
+
+
+def test_a_state_that_is_left_and_taken_up_again_in_one_load_is_no_duplicate(lake: Lake) -> None:
+    empty = lake.spark.createDataFrame([], CLAIMS_TABLE.schema)
+    _, versions = chain(lake.spark.createDataFrame([_record("closed", 900, 1, 1)], _RECORD), empty, CLAIMS_TABLE)
+    load = lake.spark.createDataFrame([_record("reopened", 1800, 5, 1), _record("closed", 900, 6, 2)], _RECORD)
+    assert repeats(load, versions, CLAIMS_TABLE).isEmpty()
+
+
+def test_a_late_older_state_never_takes_the_place_of_a_newer_one(lake: Lake) -> None:
+    newer = lake.spark.createDataFrame([_record("closed", 3000, 6, 1)], _RECORD)
+    _, versions = chain(newer, lake.spark.createDataFrame([], CLAIMS_TABLE.schema), CLAIMS_TABLE)
+    # stated on day 5, and come when the night of day 6 was published
+    older = lake.spark.createDataFrame([_record("open", 1000, 5, 2, received=7)], _RECORD)
+    assert repeats(older, versions, CLAIMS_TABLE).isEmpty()
+    closes, adds = chain(older, versions, CLAIMS_TABLE)
+    assert closes.isEmpty()
+    stored = versions.unionByName(adds)
+    for day in range(7, 12):
+        known = as_known(stored, dt.datetime(2026, 1, day, tzinfo=UTC)).collect()
+        assert [(r.status, r.incurred_minor) for r in known] == [("closed", 3000)]
+    # what was stated after both holds
+    last = lake.spark.createDataFrame([_record("open", 1000, 8, 3)], _RECORD)
+    closes, adds = chain(last, stored, CLAIMS_TABLE)
+    assert [(r.known_from.day, r.known_to.day) for r in closes.collect()] == [(6, 8)]
+    assert [(r.status, r.known_from.day, r.known_to) for r in adds.collect()] == [("open", 8, None)]
 
 
 def test_a_cumulative_file_adds_only_what_is_new(lake: Lake, conf: Conf, tmp_path: Path) -> None:

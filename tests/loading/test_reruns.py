@@ -11,7 +11,7 @@ from lake.sources import load_source
 from lake.storage import StoredFile
 
 D = dt.date(2026, 1, 5)
-NOW = dt.datetime(2026, 1, 6, tzinfo=dt.UTC)
+NOW, LATER = (dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (5, 6))
 
 
 def file(name: str, fingerprint: str = "1") -> StoredFile:
@@ -23,5 +23,7 @@ def test_only_files_that_the_night_had_as_they_are_now(lake: Lake) -> None:
     batch = Batch(lake, source, lake.table(source.target), D, None, None, "run")
     had = (("a", "ingested"), ("copy", "duplicate_file"), ("cut", "refused"), ("changed", "ingested"))
     write_ledger(batch, [ledger_row(batch, Admission(file(x), f"sha {x}"), status, Sums(), NOW, NOW) for x, status in had])
-    landed = [file("a"), file("copy"), file("cut"), file("cut", "2"), file("changed", "2"), file("new")]
+    # its night was published when somebody loaded this one by hand for it
+    write_ledger(batch, [ledger_row(batch, Admission(file("by hand"), "sha by hand"), "ingested", Sums(), LATER, LATER)])
+    landed = [file("by hand"), file("a"), file("copy"), file("cut"), file("cut", "2"), file("changed", "2"), file("new")]
     assert in_batch(batch, landed) == [file("a"), file("copy")]

@@ -45,7 +45,7 @@ def points(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
 
 def devices(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     """reference.devices: (device, vehicle, valid_from, valid_to, known_from[, known_to])."""
-    return spark.createDataFrame([(*row, None)[: len(DEVICES.names)] for row in rows], DEVICES.schema)
+    return spark.createDataFrame([(*row, None, None, None)[: len(DEVICES.names)] for row in rows], DEVICES.schema)
 
 
 def drive(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
