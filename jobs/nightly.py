@@ -45,9 +45,8 @@ class NightlyOptions:
         missing = [name for name in before if name not in nights.finished.get(date, frozenset())]
         if missing:
             mend = f"run `telematics nightly --date {date}`"
-            raise NightRefused(
-                f"--from-job {self.from_job}: {', '.join(missing)} did not finish for night {date}, or not since more was loaded: {mend}"
-            )
+            why = f"{', '.join(missing)} did not finish for night {date}, or not since more was loaded"
+            raise NightRefused(f"--from-job {self.from_job}: {why}: {mend}")
 
 
 def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
