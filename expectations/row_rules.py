@@ -52,7 +52,8 @@ EVENT_TIMES = ("event_ts", "occurred_ts")
 def reasons(table: Table) -> Column:
     """All reasons against a record of the table, an empty array for none.
 
-    Needs the table's columns, received_ts, and the loader's _malformed, _header and _wrong (see transforms.parse).
+    Needs the table's columns, received_ts, stated_ts (the same before any floor), and the loader's _malformed, _header and
+    _wrong (see transforms.parse).
     A record that cannot be parsed has that one reason.
     """
     unreadable = F.when(F.col("_header"), F.array(F.lit("repeated_header"))).when(
@@ -114,7 +115,7 @@ def _is_not_finite(name: str) -> Column:
 def _times(table: Table) -> list[Column]:
     there = [x for x in EVENT_TIMES if x in table.names]
     early = [F.when(F.col(x) < F.lit(EARLIEST).cast("timestamp"), "event_before_2000") for x in there]
-    late = [F.when(F.col(x) > F.col("received_ts") + F.expr(FUTURE_ALLOWANCE), "event_in_future") for x in there]
+    late = [F.when(F.col(x) > F.col("stated_ts") + F.expr(FUTURE_ALLOWANCE), "event_in_future") for x in there]
     return early + late
 
 

@@ -19,10 +19,13 @@ from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadRes
 from jobs.loading_stage import Block, blocks, check_nothing_lost, numbered, stage
 from jobs.loading_write import (
     HELD,
+    LINE,
     PLACE,
     Sums,
     held_back,
+    held_records,
     ledger_row,
+    load_id,
     quarantine,
     standing,
     sums_by_file,
@@ -103,6 +106,8 @@ def _parse_and_write(batch: Batch, admitted: Sequence[Admission]) -> Loaded:
     check_nothing_lost(batch, admitted, found)
     records = numbered(batch, staged, found)
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
+    # only a replay brings back what is held, whatever the rules say by now
+    good = good.join(held_records(batch, admitted), on=LINE, how="left_anti")
     partitions = sorted({p for b in found for p in b.partitions})
     known = None if batch.table.name == POINTS.name else standing(batch, good, partitions)
     if not resumed:
@@ -111,10 +116,12 @@ def _parse_and_write(batch: Batch, admitted: Sequence[Admission]) -> Loaded:
     counts = [(r.source_file, r.status, r["count"]) for r in held.groupBy("source_file", "status").count().collect()]
     sums = sums_by_file(admitted, _refused(batch, found), _sum((path, n) for path, status, n in counts if status == "duplicate"))
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
-    reasons = _write_refused(batch, admitted, refused) if any(x.quarantined for x in sums.values()) else {}
+    reasons = _reasons(refused) if any(x.quarantined for x in sums.values()) else {}
+    if reasons and not batch.is_rerun:
+        quarantine(batch, admitted, refused)
     if sum(x.read - x.quarantined for x in sums.values()) > sum(n for _, _, n in counts):
         new = good.join(held, on=PLACE, how="left_anti") if counts else good
-        write_target(batch, admitted, new, known, resumed=resumed)
+        write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), reasons)
 
 
@@ -124,8 +131,7 @@ def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> 
     return (reader if schema is None else reader.schema(schema)).parquet(folder)
 
 
-def _write_refused(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> dict[str, int]:
-    quarantine(batch, admitted, refused)
+def _reasons(refused: DataFrame) -> dict[str, int]:
     counted = refused.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
     return {row["reason"]: row["count"] for row in counted}
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,11 @@ ADMISSION_SLICES = 16
 
 @dataclass(frozen=True)
 class Batch:
-    """One load of one source. `floor` is the earliest time of receipt that is still open, None for an import of history."""
+    """One load of one source. `floor` is the earliest time of receipt that is still open, None for an import of history.
+
+    A rerun of a published night puts nothing more into quarantine. `receipts` are the times of receipt that were stated for
+    files that were loaded before.
+    """
 
     lake: Lake
     source: Source
@@ -35,6 +39,8 @@ class Batch:
     floor: dt.datetime | None
     run_id: str
     progress: Progress | None = None
+    is_rerun: bool = False
+    receipts: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     def say(self, line: str) -> None:
         """Tell whoever watches."""
@@ -47,6 +53,8 @@ class Batch:
             return None
         if isinstance(self.source.received, FromPath):
             return received_by_path(self.source.received, path)
+        if path in self.receipts:
+            return self.receipts[path]
         if self.received_at is not None:
             return self.received_at
         return last_second(self.date) if self.date else None
@@ -131,7 +139,7 @@ def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
     done = {(x.source_file, x.fingerprint) for x in ledger if x.status != REFUSED and not _same_batch(batch, x)}
     fresh = [f for f in files if (f.path, f.fingerprint) not in done]
     batch.say(f"{len(fresh):,} of {len(files):,} files to read")
-    admitted = [_with_receipt(batch, a) for a in _admit(batch, fresh)]
+    admitted = [_with_receipt(batch, a) for a in admit_all(batch, fresh)]
     good = [a for a in admitted if a.reason is None]
     parse, duplicates = _by_content(batch, good, ledger)
     refused = tuple(a for a in admitted if a.reason is not None)
@@ -158,7 +166,8 @@ def _with_receipt(batch: Batch, admission: Admission) -> Admission:
     return replace(admission, reason="path_lacks_received") if lacks and admission.reason is None else admission
 
 
-def _admit(batch: Batch, files: list[StoredFile]) -> list[Admission]:
+def admit_all(batch: Batch, files: Sequence[StoredFile]) -> list[Admission]:
+    """Admit files in the executors; in their order."""
     if not files:
         return []
     layout = batch.source.format

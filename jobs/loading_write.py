@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.loading_admission import Admission
@@ -18,6 +18,7 @@ from transforms.records import not_to_write
 from transforms.reference import chain, first_versions, repeated_keys, repeats
 
 PLACE = ["source_file", "source_line"]
+LINE = ["content_sha256", "source_line"]
 HELD = "source_file string, source_line bigint, status string"
 
 
@@ -72,9 +73,8 @@ def _touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) 
     return None if touched.isEmpty() else touched
 
 
-def write_target(batch: Batch, admitted: Sequence[Admission], new: DataFrame, found: Standing | None, *, resumed: bool) -> None:
+def write_target(batch: Batch, app_id: str, new: DataFrame, found: Standing | None, *, resumed: bool) -> None:
     """Append points, or restate versions. `resumed` loads may have been here before they were killed."""
-    app_id = _app_id(batch, batch.table.name, admitted)
     if found is None:
         batch.lake.append_once(batch.table.name, new, app_id)
         return
@@ -92,13 +92,24 @@ def write_target(batch: Batch, admitted: Sequence[Admission], new: DataFrame, fo
 
 def quarantine(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) -> None:
     """Append refused records that are not there yet."""
-    place = F.to_json(F.array("source", "content_sha256", F.col("source_line").cast("string")))
-    rows = refused.withColumn("source", F.lit(batch.source.name)).withColumn("quarantine_id", F.sha2(place, 256))
-    rows = rows.withColumn("target", F.lit(batch.table.name))
+    rows = refused.withColumn("quarantine_id", quarantine_id(batch.source.name))
+    rows = rows.withColumn("source", F.lit(batch.source.name)).withColumn("target", F.lit(batch.table.name))
+    rows = rows.withColumn("released_as", F.lit(None)).withColumn("replayed_at", F.lit(None))
     if batch.lake.exists("bronze.quarantine"):
         there = batch.lake.read("bronze.quarantine").where(F.col("source") == batch.source.name).select("quarantine_id")
         rows = rows.join(there, on="quarantine_id", how="left_anti")
-    batch.lake.append_once("bronze.quarantine", rows, _app_id(batch, "bronze.quarantine", admitted))
+    batch.lake.append_once("bronze.quarantine", rows, load_id(batch, "bronze.quarantine", admitted))
+
+
+def held_records(batch: Batch, admitted: Sequence[Admission]) -> DataFrame:
+    """content_sha256 and source_line of records of these files that are held."""
+    held = batch.lake.read("bronze.quarantine").where((F.col("source") == batch.source.name) & F.col("released_as").isNull())
+    return held.where(F.col("content_sha256").isin([a.content_sha256 for a in admitted])).select(*LINE)
+
+
+def quarantine_id(source: str) -> Column:
+    """Of a record with content_sha256 and source_line."""
+    return F.sha2(F.to_json(F.array(F.lit(source), F.col("content_sha256"), F.col("source_line").cast("string"))), 256)
 
 
 def ledger_row(
@@ -136,5 +147,6 @@ def _or_none(batch: Batch, versions: DataFrame | None) -> DataFrame:
     return versions if versions is not None else batch.lake.spark.createDataFrame([], batch.table.schema)
 
 
-def _app_id(batch: Batch, table: str, admitted: Sequence[Admission]) -> str:
+def load_id(batch: Batch, table: str, admitted: Sequence[Admission]) -> str:
+    """The transaction id of a load's append."""
     return transaction_id(f"load/{batch.source.name}", table, batch.date, [a.content_sha256 for a in admitted])

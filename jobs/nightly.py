@@ -50,14 +50,14 @@ class NightlyOptions:
 
 
 def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
-    """The nights as a resume must see them: where files were loaded after the night's ingest had finished, none of its
-    jobs counts as finished, or those files would be in no night at all. Of a published night they wait for the next."""
+    """The nights as a resume must see them: where files were loaded or held records brought back after the night's ingest had
+    finished, none of its jobs counts as finished, or those would be in no night. Of a published night they wait for the next."""
     ingested = nights.finished_at.get((date, "ingest"))
-    if (
-        date in nights.published
-        or ingested is None
-        or lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).isEmpty()
-    ):
+    if date in nights.published or ingested is None:
+        return nights
+    loaded = lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).select("source")
+    replayed = lake.read("bronze.quarantine").where(F.col("replayed_at") > F.lit(ingested)).select("source")
+    if loaded.unionByName(replayed).isEmpty():
         return nights
     return replace(nights, finished={**nights.finished, date: frozenset()})
 

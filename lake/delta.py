@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from delta.tables import DeltaTable
@@ -90,6 +90,12 @@ class Lake:
         self.create(name)
         writer = self.shaped(name, df).write.format("delta").mode("overwrite")
         writer.option("replaceWhere", predicate).save(self.path(name))
+
+    def mark(self, name: str, rows: DataFrame, columns: Sequence[str]) -> None:
+        """Set columns of the rows with the table's key, in one commit. `rows` has the key, each once, and the columns."""
+        same = " AND ".join(f"t.`{k}` = s.`{k}`" for k in self.table(name).key)
+        merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(rows.alias("s"), same)
+        merge.whenMatchedUpdate(set={x: f"s.`{x}`" for x in columns}).execute()
 
     def publish(self, name: str, df: DataFrame, predicate: str, gate: Callable[[str, DataFrame], None]) -> int:
         """Write, audit, publish: stage, run the gate on what was staged, then one replaceWhere. Returns the rows.

@@ -65,7 +65,8 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     # it would print the whole JVM stack of a user's mistake beside the line that names it
-    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     return spark
 
 

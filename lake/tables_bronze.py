@@ -48,6 +48,9 @@ QUARANTINE = Table(
         c.RECEIVED_TS.required(),
         Column("raw_text", "string", "", "the record as it came; null for no_consent and no_policy, whose position is not kept"),
         Column("reasons", "array<string>", "", "one entry per rule that refused it", nullable=False),
+        c.STATED_TS,
+        Column("released_as", "string", "", "brought back: accepted, or duplicate of what the target had; null while it is held"),
+        Column("replayed_at", "timestamp", "UTC", "when a replay last began to bring it back", operational=True),
     ),
     key=("quarantine_id",),
 )

@@ -67,6 +67,14 @@ def test_a_wrong_column_type_is_quarantined_with_its_column(spark: SparkSession,
     path = landed(tmp_path, [{**POINT, "speed": "fast"}])
     said = command(conf, "ingest", "--source", "sim_phone", "--input", str(path))
     assert said.code == 0 and "wrong_type:speed_mps" in said.out
+    [listed] = [x for x in json.loads(command(conf, "quarantine", "list", "--format", "json").out) if x["reason"] != "no_policy"]
+    assert (listed["source"], listed["reason"], listed["records"]) == ("sim_phone", "wrong_type:speed_mps", 1)
+    [held] = json.loads(command(conf, "quarantine", "show", "--reason", "wrong_type", "--format", "json").out)
+    assert (held["source_file"], held["source_line"]) == (str(path), 1)
+    again = command(conf, "quarantine", "replay", "--source", "sim_phone")
+    assert (again.code, again.out) == (0, "sim_phone: 1 held records judged again: 0 accepted, 0 duplicate, 1 still held\n")
+    path.unlink()
+    refused(command(conf, "quarantine", "replay", "--source", "sim_phone"), 3, str(path), "gone", "their records stay")
 
 
 def test_an_unwritable_lake_is_said_before_any_work(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
