@@ -4,8 +4,6 @@ import datetime as dt
 from itertools import permutations
 from pathlib import Path
 
-import pytest
-
 from jobs.context import JobResult
 from jobs.loading import knowledge_floor
 from jobs.nights import Attempt, record
@@ -34,9 +32,8 @@ def timeline(lake: Lake) -> list[tuple[str, int, int, int | None]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b")])
-def test_claims_in_any_file_order_give_the_same_chain(lake: Lake, conf: Conf, tmp_path: Path, order: tuple[str, ...]) -> None:
-    for name in order:
+def test_files_in_another_order_give_the_same_chain(lake: Lake, conf: Conf, tmp_path: Path) -> None:
+    for name in "cab":
         file = write(tmp_path / f"{name}.csv", [CLAIMS_HEADER, *(line(*state) for state in STATES[name])])
         run(lake, conf, source(CLAIMS), file)
     # each state is known until the next one
@@ -46,7 +43,7 @@ def test_claims_in_any_file_order_give_the_same_chain(lake: Lake, conf: Conf, tm
 def test_any_order_of_states_gives_one_chain(lake: Lake) -> None:
     states = [state for name in "abc" for state in STATES[name]]
     ends = {1: 3, 3: 5, 5: 7, 7: None}
-    for first in list(permutations(states, 3))[::6]:
+    for first in list(permutations(states, 3))[::9]:
         last = next(x for x in states if x not in first)
         records = lake.spark.createDataFrame([_record(*x, n) for n, x in enumerate(first)], _RECORD)
         empty = lake.spark.createDataFrame([], CLAIMS_TABLE.schema)
