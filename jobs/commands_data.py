@@ -114,17 +114,17 @@ def load_files(
     here: State, name: str, inputs: list[str], target: str, date: dt.datetime | None, received_at: dt.datetime | None
 ) -> None:
     """Load files by hand and print what became of every record. Raises InputError last if a file was refused."""
-    from jobs.loading import knowledge_floor, load
+    from jobs.loading import load, open_from
 
     source = load_source(name, here.conf.sources_path)
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
-    floor = None if target == "gold.policy_days" else knowledge_floor(here.lake)
     check_reachable(here.conf, *inputs)
     with terminal.status(f"loading {name}") as live:
         result = load(
             here.lake, here.conf, source, inputs,
-            date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id, floor=floor,
+            date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
+            floor=open_from(here.lake, target),
             progress=lambda line: live.update(f"loading {line}"),
         )  # fmt: skip
     log().info("loaded", message=result.describe())

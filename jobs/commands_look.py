@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from jobs.state import state, terminal
+from jobs.state import FormatOption, state, terminal
 from lake.errors import EnvironmentProblem
 
 PIPED_COLUMNS = 240
@@ -49,13 +49,11 @@ def show(
     columns: Annotated[str | None, typer.Option(help="names, separated by commas")] = None,
     order: Annotated[str | None, typer.Option(help="column, or 'column desc'; several separated by commas")] = None,
     limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 20,
-    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+    form: FormatOption = "table",
 ) -> None:
     """Rows of a table."""
     from jobs.looking import select, write
 
-    if form not in ("table", "csv", "json"):
-        raise typer.BadParameter(f"'{form}' is not one of table, csv, json", param_hint="--format")
     write(*select(state(context).existing_lake, table, where, columns, order, limit), form)  # type: ignore[arg-type]
 
 

@@ -6,15 +6,13 @@ import typer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.state import state, terminal
+from jobs.commands_data import SourceOption
+from jobs.state import FormatOption, state, terminal
 from lake.log import log
 from lake.sources import load_source
-from lake.tables import POLICY_DAYS
 
-SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 MaybeSource = Annotated[str | None, typer.Option("--source", help="name of a file in conf/sources")]
 MaybeReason = Annotated[str | None, typer.Option("--reason", help="for instance no_policy, or out_of_range for any column")]
-Form = Annotated[str, typer.Option("--format", help="table, csv or json")]
 
 quarantine_app = typer.Typer(help="Records that were held back.", no_args_is_help=True)
 
@@ -25,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 @quarantine_app.command("list")
-def list_(context: typer.Context, form: Form = "table") -> None:
+def list_(context: typer.Context, form: FormatOption = "table") -> None:
     """Held records by source, target and reason; one with several reasons counts under each."""
     from jobs.looking import write
     from jobs.replaying import held
@@ -40,7 +38,7 @@ def show(
     source: MaybeSource = None,
     reason: MaybeReason = None,
     limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 20,
-    form: Form = "table",
+    form: FormatOption = "table",
 ) -> None:
     """Held records with what was wrong and where."""
     from jobs.looking import write
@@ -52,13 +50,9 @@ def show(
 
 
 @quarantine_app.command("replay")
-def replay(
-    context: typer.Context,
-    source: Annotated[str, typer.Option(help="name of a file in conf/sources")],
-    reason: MaybeReason = None,
-) -> None:
+def replay(context: typer.Context, source: SourceOption, reason: MaybeReason = None) -> None:
     """Judge held records again and bring in those that nothing is wrong with any more."""
-    from jobs.loading import knowledge_floor
+    from jobs.loading import open_from
     from jobs.loading_batch import Batch
     from jobs.replaying import replay as run
 
@@ -66,10 +60,8 @@ def replay(
     mapped = load_source(source, here.conf.sources_path)
     lake = here.lake
     with terminal.status(f"replaying {source}") as live:
-        # history is known elsewhere, and as of when it was
-        floor = None if mapped.target == POLICY_DAYS.name else knowledge_floor(lake)
         batch = Batch(
-            lake, mapped, lake.table(mapped.target), None, None, floor, here.run_id,
+            lake, mapped, lake.table(mapped.target), None, None, open_from(lake, mapped.target), here.run_id,
             progress=lambda line: live.update(f"replaying {line}"),
         )  # fmt: skip
         result = run(batch, reason)

@@ -72,7 +72,7 @@ def _changed_trips(ctx: JobContext) -> DataFrame:
     of_night = _in_night(ctx, "known_from") | _in_night(ctx, "known_to")
     remapped = ctx.lake.read("reference.devices").where(of_night).groupBy("device_id").agg(F.min("valid_from").alias("from_ts"))
     events = _versions(ctx, "silver.events").where(of_night).groupBy("trip_id", "start_date")
-    restated = events.agg(F.max(F.greatest("known_from", "known_to")).alias("restated_ts")).persist()
+    restated = events.agg(F.max(F.greatest("known_from", "known_to")).alias("restated_ts")).localCheckpoint(eager=False)
     first, dates = _reach(remapped, restated)
     changed = [trips.where(of_night)]
     # not `~of_night`, which is null where known_to is

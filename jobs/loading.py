@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from jobs.loading_admission import Admission
 from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadResult, Plan, Progress, make_plan
-from jobs.loading_stage import Block, blocks, check_nothing_lost, numbered, stage
+from jobs.loading_stage import Block, read_back, stage
 from jobs.loading_write import (
     HELD,
     LINE,
@@ -38,9 +38,9 @@ from lake.delta import Lake
 from lake.errors import InputError
 from lake.sources import Source
 from lake.storage import StoredFile, list_files
-from lake.tables import POINTS
+from lake.tables import POINTS, POLICY_DAYS
 
-__all__ = ["LoadResult", "knowledge_floor", "load", "load_listed"]
+__all__ = ["LoadResult", "knowledge_floor", "load", "load_listed", "open_from"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def load(  # noqa: PLR0913 - what a command line can say about a load
 def load_listed(batch: Batch, files: Sequence[StoredFile]) -> LoadResult:
     """Load listed files: those that are known are not read, those with known content are counted as duplicates."""
     plan = make_plan(batch, files)
-    loaded = _parse_and_write(batch, plan.parse) if plan.parse else Loaded({}, {}, {})
+    loaded = _parse_and_write(batch, plan) if plan.parse else Loaded({}, {}, {})
     copies = {a.file.path: Sums(read=a.records, duplicate=a.records) for a in plan.duplicates}
     write_ledger(batch, _ledger_rows(batch, plan, loaded, copies))
     if plan.parse:
@@ -97,32 +97,44 @@ def knowledge_floor(lake: Lake) -> dt.datetime | None:
     return cutoff(last) if last is not None else None
 
 
-def _parse_and_write(batch: Batch, admitted: Sequence[Admission]) -> Loaded:
+def open_from(lake: Lake, target: str) -> dt.datetime | None:
+    """The earliest time from which a load by hand can be known; None for history, which was known elsewhere when it was."""
+    return None if target == POLICY_DAYS.name else knowledge_floor(lake)
+
+
+def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
+    admitted = plan.parse
     folder = _staging(batch, admitted)
     resumed = _exists(batch.lake, f"{folder}/held/_SUCCESS")
     schema = None if resumed else stage(batch, admitted, f"{folder}/rows")
-    staged = _read_staged(batch, f"{folder}/rows", schema)
-    found = blocks(batch, staged)
-    check_nothing_lost(batch, admitted, found)
-    records = numbered(batch, staged, found)
+    records, found = read_back(batch, admitted, _read_staged(batch, f"{folder}/rows", schema))
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
-    # only a replay brings back what is held, whatever the rules say by now
-    good = good.join(held_records(batch, admitted), on=LINE, how="left_anti")
+    # only a replay brings back what is in quarantine, whatever the rules say by now
+    quarantined = held_records(batch, admitted)
+    free = good.join(quarantined, on=LINE, how="left_anti")
     partitions = sorted({p for b in found for p in b.partitions})
-    known = None if batch.table.name == POINTS.name else standing(batch, good, partitions)
+    known = None if batch.table.name == POINTS.name else standing(batch, free, partitions)
     if not resumed:
-        held_back(batch, good, known, partitions).write.mode("overwrite").parquet(f"{folder}/held")
+        stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
+        held_back(batch, free, known, partitions).unionByName(stays).write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
-    counts = [(r.source_file, r.status, r["count"]) for r in held.groupBy("source_file", "status").count().collect()]
-    sums = sums_by_file(admitted, _refused(batch, found), _sum((path, n) for path, status, n in counts if status == "duplicate"))
+    counts = held.groupBy("source_file", "status").count().collect()
+    duplicate, present, stayed = (_by_path(counts, status) for status in ("duplicate", "present", "quarantined"))
+    sums = sums_by_file(admitted, _refused(batch, found) + stayed, duplicate)
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
     reasons = _reasons(refused) if any(x.quarantined for x in sums.values()) else {}
-    if reasons and not batch.is_rerun:
-        quarantine(batch, admitted, refused)
-    if sum(x.read - x.quarantined for x in sums.values()) > sum(n for _, _, n in counts):
+    # of files in the ledger the quarantine was written before it was
+    fresh = [a for a in admitted if plan.ledgered(a, INGESTED) is None]
+    if reasons and fresh:
+        quarantine(batch, fresh, refused.where(F.col("source_file").isin([a.file.path for a in fresh])))
+    if sum(x.accepted for x in sums.values()) > present.total():
         new = good.join(held, on=PLACE, how="left_anti") if counts else good
         write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), reasons)
+
+
+def _by_path(counts: Sequence[Row], status: str) -> Counter[str]:
+    return _sum((row["source_file"], row["count"]) for row in counts if row["status"] == status)
 
 
 def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> DataFrame:

@@ -27,8 +27,7 @@ ADMISSION_SLICES = 16
 class Batch:
     """One load of one source. `floor` is the earliest time of receipt that is still open, None for an import of history.
 
-    A rerun of a published night puts nothing more into quarantine. `receipts` are the times of receipt that were stated for
-    files that were loaded before.
+    `receipts` are the times of receipt that were stated for files that were loaded before.
     """
 
     lake: Lake
@@ -39,7 +38,6 @@ class Batch:
     floor: dt.datetime | None
     run_id: str
     progress: Progress | None = None
-    is_rerun: bool = False
     receipts: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     def say(self, line: str) -> None:
@@ -98,9 +96,14 @@ class LoadResult:
             raise InputError(self._refusals())
 
     def _refusals(self) -> str:
-        named = ", ".join(f"{path} ({reason})" for path, reason in self.refused[:MAX_NAMED_FILES])
-        more = len(self.refused) - MAX_NAMED_FILES
-        return f"{len(self.refused)} files refused: {named}{f' and {more} more' if more > 0 else ''}"
+        return f"{len(self.refused)} files refused: {some_of(self.refused)}"
+
+
+def some_of(files: Sequence[tuple[str, str]]) -> str:
+    """The first few of (path, why), and how many more there are."""
+    named = ", ".join(f"{path} ({why})" for path, why in files[:MAX_NAMED_FILES])
+    more = len(files) - MAX_NAMED_FILES
+    return f"{named} and {more} more" if more > 0 else named
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def _load(ctx: JobContext, source: Source, is_rerun: bool) -> LoadResult | None:
     files = list_files(join(ctx.conf.landing.root, ctx.conf.landing.sources[source.name]))
     # what one night came to know is fixed by its predecessor's cutoff, which a rerun finds again
     floor = cutoff(ctx.previous) if ctx.previous else None
-    batch = Batch(ctx.lake, source, ctx.lake.table(source.target), ctx.date, None, floor, ctx.run_id, is_rerun=is_rerun)
+    batch = Batch(ctx.lake, source, ctx.lake.table(source.target), ctx.date, None, floor, ctx.run_id)
     taken = in_batch(batch, files) if is_rerun else [f for f in files if _is_in_time(batch, f, ctx)]
     return load_listed(batch, taken) if taken else None
 

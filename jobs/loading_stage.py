@@ -66,6 +66,13 @@ def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> StructTyp
     return judged.schema
 
 
+def read_back(batch: Batch, admitted: Sequence[Admission], staged: DataFrame) -> tuple[DataFrame, list[Block]]:
+    """Staged records with their lines, and the pieces they were read in. Raises LakeError where the parser lost any."""
+    found = blocks(batch, staged)
+    check_nothing_lost(batch, admitted, found)
+    return numbered(batch, staged, found), found
+
+
 def blocks(batch: Batch, staged: DataFrame) -> list[Block]:
     """What was read of each file, piece by piece."""
     partition = F.col(batch.table.partition_by[0]) if batch.table.partition_by else F.lit(None)

@@ -13,7 +13,8 @@ from jobs.loading_admission import Admission
 from jobs.loading_batch import Batch
 from lake.delta import transaction_id
 from lake.errors import LakeError
-from lake.tables import LEDGER, POINTS
+from lake.sources import FromPath
+from lake.tables import LEDGER, POINTS, QUARANTINE
 from transforms.records import not_to_write
 from transforms.reference import chain, first_versions, repeated_keys, repeats
 
@@ -95,16 +96,28 @@ def quarantine(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) 
     rows = refused.withColumn("quarantine_id", quarantine_id(batch.source.name))
     rows = rows.withColumn("source", F.lit(batch.source.name)).withColumn("target", F.lit(batch.table.name))
     rows = rows.withColumn("released_as", F.lit(None)).withColumn("replayed_at", F.lit(None))
-    if batch.lake.exists("bronze.quarantine"):
-        there = batch.lake.read("bronze.quarantine").where(F.col("source") == batch.source.name).select("quarantine_id")
-        rows = rows.join(there, on="quarantine_id", how="left_anti")
-    batch.lake.append_once("bronze.quarantine", rows, load_id(batch, "bronze.quarantine", admitted))
+    if batch.lake.exists(QUARANTINE.name):
+        rows = rows.join(_in_quarantine(batch, admitted).select("quarantine_id"), on="quarantine_id", how="left_anti")
+    batch.lake.append_once(QUARANTINE.name, rows, load_id(batch, QUARANTINE.name, admitted))
 
 
 def held_records(batch: Batch, admitted: Sequence[Admission]) -> DataFrame:
     """content_sha256 and source_line of records of these files that are held."""
-    held = batch.lake.read("bronze.quarantine").where((F.col("source") == batch.source.name) & F.col("released_as").isNull())
-    return held.where(F.col("content_sha256").isin([a.content_sha256 for a in admitted])).select(*LINE)
+    return _in_quarantine(batch, admitted).where(is_held()).select(*LINE)
+
+
+def is_held() -> Column:
+    """Of rows of bronze.quarantine: nothing has brought the record back."""
+    return F.col("released_as").isNull()
+
+
+def _in_quarantine(batch: Batch, admitted: Sequence[Admission]) -> DataFrame:
+    """Rows of these files. Where paths say when files were received, older parts of the table are not read."""
+    of_files = F.col("content_sha256").isin([a.content_sha256 for a in admitted])
+    rows = batch.lake.read(QUARANTINE.name).where((F.col("source") == batch.source.name) & of_files)
+    if not isinstance(batch.source.received, FromPath):
+        return rows
+    return rows.where(F.col("stated_ts") >= F.lit(min(x for a in admitted if (x := batch.stated(a.file.path)) is not None)))
 
 
 def quarantine_id(source: str) -> Column:

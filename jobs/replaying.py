@@ -5,26 +5,23 @@ records are released, so after a kill the same replay finds them held, sees that
 """
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.loading_admission import Admission
-from jobs.loading_batch import Batch, admit_all
-from jobs.loading_stage import blocks, check_nothing_lost, numbered, stage
-from jobs.loading_write import HELD, LINE, PLACE, held_back, quarantine_id, standing, write_target
+from jobs.loading_batch import Batch, admit_all, some_of
+from jobs.loading_stage import read_back, stage
+from jobs.loading_write import HELD, LINE, PLACE, held_back, is_held, quarantine_id, standing, write_target
 from lake.clock import UTC
 from lake.delta import Lake, transaction_id
 from lake.errors import InputError
 from lake.storage import list_files
-from lake.tables import POINTS
+from lake.tables import POINTS, QUARANTINE
 
-QUARANTINE = "bronze.quarantine"
 ACCEPTED, DUPLICATE = "accepted", "duplicate"
-MAX_NAMED_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -48,15 +45,12 @@ class Replayed:
     def raise_for_unread(self) -> None:
         """Raise InputError naming files that are gone or not what they were, if there are any."""
         if self.unread:
-            named = ", ".join(f"{path} ({why})" for path, why in self.unread[:MAX_NAMED_FILES])
-            more = len(self.unread) - MAX_NAMED_FILES
-            more_text = f" and {more} more" if more > 0 else ""
-            raise InputError(f"{len(self.unread)} files cannot be read again, their records stay: {named}{more_text}")
+            raise InputError(f"{len(self.unread)} files cannot be read again, their records stay: {some_of(self.unread)}")
 
 
 def held(lake: Lake, source: str | None = None, reason: str | None = None) -> DataFrame:
     """Records in quarantine, of a source and with a reason where given. A reason also matches without its column."""
-    rows = lake.read(QUARANTINE).where(F.col("released_as").isNull())
+    rows = lake.read(QUARANTINE.name).where(is_held())
     rows = rows if source is None else rows.where(F.col("source") == source)
     wanted = F.lit(reason)
     is_meant = F.exists("reasons", lambda x: (x == wanted) | (F.split_part(x, F.lit(":"), F.lit(1)) == wanted))
@@ -103,36 +97,40 @@ def _judged(batch: Batch, admitted: Sequence[Admission], records: DataFrame) -> 
     try:
         schema = stage(batch, admitted, f"{folder}/rows")
         staged = batch.lake.spark.read.schema(schema).parquet(f"{folder}/rows")
-        found = blocks(batch, staged)
-        check_nothing_lost(batch, admitted, found)
-        again = numbered(batch, staged, found).join(records.select(*LINE), on=LINE, how="left_semi")
-        judged = again.agg(F.count(F.lit(1)), F.count_if(F.size("reasons") == 0)).collect()[0]
-        if not judged[1]:
-            return Replayed(batch.source.name, judged[0])
-        outcomes = _brought_back(batch, again.where(F.size("reasons") == 0), folder)
-        return Replayed(batch.source.name, judged[0], outcomes[ACCEPTED], outcomes[DUPLICATE])
+        again = read_back(batch, admitted, staged)[0].join(records.select(*LINE), on=LINE, how="left_semi")
+        facts = again.agg(*_facts(batch)).collect()[0]
+        if not facts["good"]:
+            return Replayed(batch.source.name, facts["judged"])
+        duplicate = _bring_back(batch, again.where(F.size("reasons") == 0), facts, folder)
+        return Replayed(batch.source.name, facts["judged"], facts["good"] - duplicate, duplicate)
     finally:
         batch.lake.remove(folder)
 
 
-def _brought_back(batch: Batch, good: DataFrame, folder: str) -> Counter[str]:
-    """Write the target, then release; how many records by outcome."""
+def _facts(batch: Batch) -> list[Column]:
+    """Records judged and good; of the good ones a digest of which they are, and the target's partitions."""
+    is_good = F.size("reasons") == 0
+    partition = F.col(batch.table.partition_by[0]) if batch.table.partition_by else F.lit(None)
+    return [
+        F.count(F.lit(1)).alias("judged"),
+        F.count_if(is_good).alias("good"),
+        F.bit_xor(F.when(is_good, F.xxhash64(*LINE))).alias("digest"),
+        F.collect_set(F.when(is_good, partition)).alias("partitions"),
+    ]
+
+
+def _bring_back(batch: Batch, good: DataFrame, facts: Row, folder: str) -> int:
+    """Write the target, then release. Returns how many of the records are duplicates of what the target has."""
     ids = good.select(quarantine_id(batch.source.name).alias("quarantine_id"), *PLACE).localCheckpoint()
     # first of all, so that a night which is under way begins anew, even if this is killed before its last commit
-    batch.lake.mark(QUARANTINE, ids.withColumn("replayed_at", F.lit(dt.datetime.now(UTC))), ["replayed_at"])
-    partition = batch.table.partition_by[0] if batch.table.partition_by else None
-    partitions = [r[0] for r in good.select(partition).distinct().collect()] if partition else []
-    known = None if batch.table.name == POINTS.name else standing(batch, good, partitions)
-    held_back(batch, good, known, partitions).write.parquet(f"{folder}/held")
+    batch.lake.mark(QUARANTINE.name, ids.withColumn("replayed_at", F.lit(dt.datetime.now(UTC))), ["replayed_at"])
+    known = None if batch.table.name == POINTS.name else standing(batch, good, facts["partitions"])
+    held_back(batch, good, known, facts["partitions"]).write.parquet(f"{folder}/held")
     not_new = batch.lake.spark.read.schema(HELD).parquet(f"{folder}/held")
-    digest = ids.agg(F.bit_xor(F.xxhash64("quarantine_id")), F.count(F.lit(1))).collect()[0]
-    app_id = transaction_id(f"replay/{batch.source.name}", batch.table.name, None, [f"{digest[0]} of {digest[1]}"])
+    which = f"{facts['digest']} of {facts['good']}"
+    app_id = transaction_id(f"replay/{batch.source.name}", batch.table.name, None, [which])
     write_target(batch, app_id, good.join(not_new, on=PLACE, how="left_anti"), known, resumed=False)
-    return _release(batch, ids.join(not_new, on=PLACE, how="left"))
-
-
-def _release(batch: Batch, ids: DataFrame) -> Counter[str]:
     outcome = F.when(F.col("status") == DUPLICATE, DUPLICATE).otherwise(ACCEPTED).alias("released_as")
-    rows = ids.select("quarantine_id", outcome)
-    batch.lake.mark(QUARANTINE, rows, ["released_as"])
-    return Counter({r["released_as"]: r["count"] for r in rows.groupBy("released_as").count().collect()})
+    released = ids.join(not_new, on=PLACE, how="left").select("quarantine_id", outcome)
+    batch.lake.mark(QUARANTINE.name, released, ["released_as"])
+    return not_new.where(F.col("status") == DUPLICATE).count()

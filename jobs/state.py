@@ -21,6 +21,16 @@ DateOption = Annotated[dt.datetime, typer.Option(formats=DATE_FORMATS, help="the
 MaybeDate = Annotated[dt.datetime | None, typer.Option(formats=DATE_FORMATS, help="a UTC day")]
 
 
+def _known_format(form: str) -> str:
+    if form not in FORMATS:
+        raise typer.BadParameter(f"'{form}' is not one of {', '.join(FORMATS)}")
+    return form
+
+
+FORMATS = ("table", "csv", "json")
+FormatOption = Annotated[str, typer.Option("--format", help="table, csv or json", callback=_known_format)]
+
+
 class State:
     """One invocation."""
 

@@ -73,6 +73,7 @@ def test_a_wrong_column_type_is_quarantined_with_its_column(spark: SparkSession,
     assert (held["source_file"], held["source_line"]) == (str(path), 1)
     again = command(conf, "quarantine", "replay", "--source", "sim_phone")
     assert (again.code, again.out) == (0, "sim_phone: 1 held records judged again: 0 accepted, 0 duplicate, 1 still held\n")
+    refused(command(conf, "quarantine", "list", "--format", "xml"), 2, "xml", "table, csv, json")
     path.unlink()
     refused(command(conf, "quarantine", "replay", "--source", "sim_phone"), 3, str(path), "gone", "their records stay")
 

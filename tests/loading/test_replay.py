@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import replaying
+from jobs import loading, replaying
 from jobs.loading import load_listed
 from jobs.loading_batch import Batch
 from jobs.replaying import Replayed, held
@@ -148,5 +148,32 @@ def test_a_load_that_runs_again_leaves_held_what_was_held(lake: Lake, conf: Conf
     before = state_of(lake)
     load_listed(replace(batch, source=MENDED), list_files(str(second)))
     assert lake.read("bronze.points").where(F.col("source_file") == str(second)).count() == 1
-    after = state_of(lake)
-    assert (after["quarantine"], len(after["points"])) == (before["quarantine"], len(before["points"]))
+    assert state_of(lake) == before
+
+
+def test_stricter_rules_put_nothing_more_into_quarantine_of_a_file_that_was_loaded(
+    lake: Lake, conf: Conf, tmp_path: Path
+) -> None:
+    batch = Batch(lake, MENDED, lake.table("bronze.points"), dt.date(2026, 1, 6), None, None, "r")
+    files = list_files(str(write(hour(tmp_path), [point(0), point(1, speed=200.0), "{"])))
+    load_listed(batch, files)
+    before = state_of(lake)
+    again = load_listed(replace(batch, source=BROKEN), files)
+    assert (sums(again), state_of(lake)) == ((3, 2, 0, 1), before)
+
+
+def test_a_killed_load_that_runs_again_by_other_rules_adds_up(
+    lake: Lake, conf: Conf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(hour(tmp_path), [point(0), point(1, speed=200.0), point(1, speed=200.0)])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading, "write_ledger", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(lake, conf, BROKEN, file)
+    # what the killed load held stays held, though the mended source finds nothing wrong with it
+    assert sums(run(lake, conf, MENDED, file)) == (3, 1, 0, 2)
+    assert (lake.read("bronze.points").count(), held(lake).count()) == (1, 2)
