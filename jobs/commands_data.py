@@ -8,7 +8,7 @@ import typer
 
 from jobs.catalog import job
 from jobs.commands_night import run_one
-from jobs.state import MaybeDate, State, check_reachable, day, instant, state, terminal
+from jobs.state import MaybeDate, State, day, instant, state, terminal
 from lake.errors import ConfigError
 from lake.log import log
 from lake.sources import load_source
@@ -119,7 +119,7 @@ def load_files(
     source = load_source(name, here.conf.sources_path)
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
-    check_reachable(here.conf, *inputs)
+    here.will_read(*inputs)
     with terminal.status(f"loading {name}") as live:
         result = load(
             here.lake, here.conf, source, inputs,

@@ -11,8 +11,10 @@ from rich.console import Console
 
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
-from lake.errors import EnvironmentProblem, LakeError
+from lake.errors import LakeError
+from lake.jars import S3_JARS, missing_jars
 from lake.log import configure
+from lake.storage import on_s3
 
 terminal = Console(stderr=True, highlight=False)
 
@@ -37,6 +39,7 @@ class State:
     def __init__(self, conf_name: str, lake_root: str | None, debug: bool) -> None:
         self.conf_name, self.lake_root, self.debug = conf_name, lake_root, debug
         self.run_id = uuid.uuid4().hex[:12]
+        self._places: tuple[str, ...] = ()
 
     @cached_property
     def conf(self) -> Conf:
@@ -46,39 +49,34 @@ class State:
     @cached_property
     def lake(self) -> Lake:
         """The lake, for writing: Spark is started, the root is checked first."""
-        check_reachable(self.conf, self.conf.lake, self.conf.landing.root)
         check_writable(self.conf.lake)
         configure(self.conf.logs_path, self.run_id, debug=self.debug)
-        return self._start()
+        return self._start(self.conf.lake, self.conf.landing.root)
 
     @cached_property
     def existing_lake(self) -> Lake:
         """The lake, for reading. Raises LakeError where there is none."""
-        if not self.conf.lake.startswith("s3://") and not Path(self.conf.lake).is_dir():
+        if not on_s3(self.conf.lake) and not Path(self.conf.lake).is_dir():
             raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
-        check_reachable(self.conf, self.conf.lake)
         configure(None, self.run_id, debug=self.debug)
-        return self._start()
+        return self._start(self.conf.lake)
 
-    def _start(self) -> Lake:
+    def will_read(self, *places: str) -> None:
+        """Name what is going to be read besides the lake and the landing folder, before the lake is first asked for."""
+        self._places += places
+
+    def _start(self, *places: str) -> Lake:
         from lake.session import spark_session
 
+        s3 = any(map(on_s3, (*places, *self._places)))
+        if s3 and self.conf.jars is not None and missing_jars(Path(self.conf.jars).expanduser(), S3_JARS):
+            terminal.print(f"fetching what Spark needs to reach S3, some 640 MB, once, into {self.conf.jars}")
         with terminal.status("starting Spark"):
-            return Lake(spark_session(self.conf, jvm_log=self._jvm_log()), self.conf.lake)
+            return Lake(spark_session(self.conf, jvm_log=self._jvm_log(), s3=s3), self.conf.lake)
 
     def _jvm_log(self) -> Path | None:
         folder = self.conf.logs_path
         return folder / "spark.log" if folder.is_dir() and not self.debug else None
-
-
-def check_reachable(conf: Conf, *places: str) -> None:
-    """Raise EnvironmentProblem for a place on S3 where Spark runs with our jars: hadoop-aws comes with EMR."""
-    on_s3 = [place for place in places if place.startswith("s3://")]
-    if on_s3 and conf.jars is not None:
-        raise EnvironmentProblem(
-            f"{on_s3[0]}: Spark on this machine has no hadoop-aws, which reading and writing S3 needs and EMR brings: "
-            f"name a local folder, or run it there"
-        )
 
 
 def state(context: typer.Context) -> State:

@@ -1,4 +1,4 @@
-"""The jars Delta needs, by pinned coordinates and checksums, fetched once into a folder.
+"""The jars Delta and S3 need, by pinned coordinates and checksums, fetched once into a folder.
 
 Ivy, which ships inside pyspark, fetches them from its default repository, so neither Maven nor a repository's
 address is needed here.
@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,15 +43,23 @@ DELTA_JARS = (
     Jar("io.delta", "delta-kernel-unitycatalog", "4.2.0", "8bbdfe74de90dea403e8c749da045a62f96810378f362ab99e7e030f75963b49"),
     Jar("io.unitycatalog", "unitycatalog-client", "0.4.1", "133ac960d301f2c95ef3c763f88e04939de76938892e144393e4018d29dd3469"),
 )
+S3_JARS = (
+    Jar("org.apache.hadoop", "hadoop-aws", "3.4.2", "d2d24e6b715b5656b9d238bf13b6682a07e2004dd36aad74a73aeb854319f4d9"),
+    Jar("software.amazon.awssdk", "bundle", "2.29.52", "62638f33045690c6bc5e496b54b0b2e89a9ad38cbedacdf6e017fea6bc85f55c"),
+)
+"""Some 640 MB, which a lake on disk has no use for: fetched when a place on S3 is first named."""
 
 
 def _is_good(path: Path, jar: Jar) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == jar.sha256
 
 
-def missing_jars(folder: Path) -> list[Jar]:
+def missing_jars(folder: Path, wanted: Sequence[Jar] = DELTA_JARS) -> list[Jar]:
     """Jars that are absent from the folder or differ from their checksum."""
-    return [jar for jar in DELTA_JARS if not _is_good(folder / jar.file_name, jar)]
+    return [jar for jar in wanted if not _is_good(folder / jar.file_name, jar)]
 
 
 @contextmanager
@@ -78,26 +86,27 @@ def _fetch(jar: Jar, folder: Path) -> None:
         fetched.replace(folder / jar.file_name)
 
 
-def ensure_jars(folder: Path) -> list[Path]:
-    """Paths of all jars, fetching what is missing; safe when two processes start at once.
+def ensure_jars(folder: Path, wanted: Sequence[Jar] = DELTA_JARS) -> list[Path]:
+    """Paths of the wanted jars, fetching what is missing; safe when two processes start at once.
 
     Raises EnvironmentProblem naming the jar that cannot be had.
     """
-    if missing_jars(folder):
+    if missing_jars(folder, wanted):
         with _locked(folder):
-            for jar in missing_jars(folder):
+            for jar in missing_jars(folder, wanted):
                 _fetch(jar, folder)
-    return [folder / jar.file_name for jar in DELTA_JARS]
+    return [folder / jar.file_name for jar in wanted]
 
 
 def main() -> int:
-    """`python -m lake.jars`: fetch what is missing into the configured folder; 0, or the problem's exit code."""
+    """`python -m lake.jars [s3]`: fetch what is missing into the configured folder; 0, or the problem's exit code."""
     from lake.conf import load_conf
 
+    wanted = DELTA_JARS + (S3_JARS if "s3" in sys.argv[1:] else ())
     try:
         folder = load_conf().jars
         if folder is not None:
-            ensure_jars(Path(folder).expanduser())
+            ensure_jars(Path(folder).expanduser(), wanted)
     except TelematicsError as e:
         print(f"error: {e}", file=sys.stderr)
         return e.exit_code

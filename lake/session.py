@@ -12,8 +12,9 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from lake.conf import Conf
-from lake.jars import ensure_jars
+from lake.jars import DELTA_JARS, S3_JARS, ensure_jars
 from lake.java import use_java
+from lake.s3 import session_settings
 
 BASE = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -35,16 +36,14 @@ BASE = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
 }
-
-
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
 
-def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = None) -> SparkSession:
-    """A session with Delta, ANSI SQL and UTC; what the JVM prints goes to `jvm_log`, or where this process prints.
+def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = None, *, s3: bool = False) -> SparkSession:
+    """A session with Delta, ANSI SQL and UTC, and with `s3` also the means to reach S3; what the JVM prints goes to
+    `jvm_log`, or where this process prints.
 
     Raises EnvironmentProblem where Java or a jar is missing. Python workers run the driver's interpreter; otherwise users
     meet "No module named pandas".
@@ -52,14 +51,16 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
     builder = SparkSession.builder.appName(app)
     if conf.jars is not None:
         use_java()
-        jars = ensure_jars(Path(conf.jars).expanduser())
+        jars = ensure_jars(Path(conf.jars).expanduser(), DELTA_JARS + (S3_JARS if s3 else ()))
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        builder = builder.config("spark.jars", ",".join(map(str, jars)))
+        # with spark.jars every session would copy them, 650 MB with those of S3
+        builder = builder.config("spark.driver.extraClassPath", os.pathsep.join(map(str, jars)))
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
-    for key, value in {**BASE, **conf.spark, **_java_options(conf)}.items():
+    reach = session_settings(own_jars=conf.jars is not None) if s3 else {}
+    for key, value in {**BASE, **reach, **conf.spark, **_java_options(conf)}.items():
         builder = builder.config(key, value)
     with _stderr_to(jvm_log):
         spark = builder.getOrCreate()

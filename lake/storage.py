@@ -12,6 +12,13 @@ from typing import IO, Any
 from lake.errors import InputError
 
 S3 = "s3://"
+
+
+def on_s3(path: str) -> bool:
+    """Whether a path is on S3 and not on disk."""
+    return path.startswith(S3)
+
+
 _WILDCARD = re.compile(r"[*?\[]")
 
 

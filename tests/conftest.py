@@ -10,16 +10,33 @@ from pyspark.sql import SparkSession
 from lake.conf import Conf, load_conf
 from lake.delta import Lake
 from lake.session import spark_session
+from tests.servers import S3, aws_environment, free_port, s3_server
 from tests.settings import TEST_SPARK
 from tests.world import World, build
 
 ROOT = Path(__file__).parents[1]
+S3_PORT = free_port()
+# the JVM and its Python workers see the variables that are there when they start, so they are there from the beginning
+os.environ.update(aws_environment(S3_PORT))
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """The session; nothing stops it in between."""
-    yield spark_session(load_conf("local").model_copy(update={"spark": TEST_SPARK}), "tests")
+    """The session; nothing stops it in between. It can reach S3, which costs its start nothing measurable."""
+    yield spark_session(load_conf("local").model_copy(update={"spark": TEST_SPARK}), "tests", s3=True)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A real S3 server for the whole run; this process and its children reach it by the standard variables of AWS."""
+    with s3_server(tmp_path_factory.mktemp("s3"), S3_PORT) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3) -> str:
+    """A fresh bucket's name; a lake in it is f"s3://{bucket}/lake"."""
+    return s3.new_bucket()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from jobs.loading_admission import Wanted, admit
 from lake.errors import InputError
 from lake.storage import join, list_files, opened, spark_path
+from tests.servers import S3
 
 NAMES = ("date=2026-01-05/hour=01/a.jsonl", "date=2026-01-06/hour=02/b.jsonl", "date=2026-01-06/_tmp/c.jsonl", "other/d.csv")
 
@@ -41,35 +42,19 @@ def test_spark_takes_a_path_as_it_is() -> None:
     assert spark_path("/a/[1] {x}*.csv") == r"file:///a/\[1\] \{x\}\*.csv"
 
 
-def test_s3_globs_and_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
-    moto_server = pytest.importorskip("moto.server", reason="moto is needed for the S3 listing")
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "eu-central-1", "NO_PROXY": "127.0.0.1",
-        }.items():  # fmt: skip
-            monkeypatch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        for name in NAMES:
-            client.put_object(Bucket="landing", Key=f"raw/{name}", Body=b"{}\n")
-        root = "s3://landing/raw/"
-        assert _names(f"{root}date=*/hour=*/*.jsonl", root) == list(NAMES[:2])
-        assert _names(f"{root}date=2026-01-06", root) == [NAMES[1]]
-        assert _names(f"{root}**/*.csv", root) == [NAMES[3]]
-        with opened(root + NAMES[0]) as stream:
-            assert stream.read() == b"{}\n"
-        found = admit(list_files(root + NAMES[0])[0], Wanted("jsonl", "utf-8", ",", ()))
-        assert (found.records, found.reason) == (1, None)
-        with pytest.raises(InputError, match="cannot list s3://nosuch/"):
-            list_files("s3://nosuch/x")
-    finally:
-        server.stop()
+def test_s3_globs_and_prefixes(s3: S3, bucket: str) -> None:
+    for name in NAMES:
+        s3.client().put_object(Bucket=bucket, Key=f"raw/{name}", Body=b"{}\n")
+    root = f"s3://{bucket}/raw/"
+    assert _names(f"{root}date=*/hour=*/*.jsonl", root) == list(NAMES[:2])
+    assert _names(f"{root}date=2026-01-06", root) == [NAMES[1]]
+    assert _names(f"{root}**/*.csv", root) == [NAMES[3]]
+    with opened(root + NAMES[0]) as stream:
+        assert stream.read() == b"{}\n"
+    found = admit(list_files(root + NAMES[0])[0], Wanted("jsonl", "utf-8", ",", ()))
+    assert (found.records, found.reason) == (1, None)
+    with pytest.raises(InputError, match="cannot list s3://nosuch/"):
+        list_files("s3://nosuch/x")
 
 
 def test_a_gzip_bomb_is_refused_within_bounded_memory(tmp_path: Path) -> None:
