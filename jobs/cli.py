@@ -10,7 +10,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from jobs import commands_data, commands_look, commands_model, commands_night, commands_quarantine
+from jobs import commands_data, commands_look, commands_model, commands_night, commands_quarantine, commands_restated
 from jobs.state import State
 from lake.errors import ConfigError, TelematicsError
 from lake.log import forget, log
@@ -38,7 +38,7 @@ def options(
     context.obj = State(conf, lake, debug)
 
 
-for module in (commands_night, commands_data, commands_quarantine, commands_model, commands_look):
+for module in (commands_night, commands_data, commands_quarantine, commands_model, commands_look, commands_restated):
     module.register(app)
 for entry in entry_points(group="telematics.commands"):
     # other layers above jobs (emr) add their commands without being imported here

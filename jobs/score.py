@@ -16,6 +16,8 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext, JobResult
 from jobs.nights import champion_of_record
 from lake import errors
+from lake.clock import cutoff
+from lake.delta import Lake
 from lake.errors import InputError, LakeError, TelematicsError
 from lake.tables import LINEAGE_TYPE, SCORES
 from registry.champion import Registered, champion, load
@@ -39,27 +41,28 @@ def run(ctx: JobContext) -> JobResult:
     Raises NoChampion for a coverage without one, GateFailed where contributions do not add up, LakeError where the date has no
     features of the model's version or one is missing; what was published before then stays.
     """
-    covers = covers_in_force(ctx)
+    policies, consents = (ctx.lake.read_known(f"reference.{x}", ctx.cutoff) for x in ("policies", "consents"))
+    covers = covers_in_force(policies, consents, ctx.cutoff)
     coverages = sorted(row["coverage"] for row in covers.select("coverage").distinct().collect())
     if not coverages:
         raise InputError(
             f"no policy is in force at {ctx.cutoff:%Y-%m-%d %H:%M} UTC: load policies with `telematics reference load`"
         )
     models = models_of_night(ctx, coverages)
-    scores = reduce(DataFrame.unionByName, [scores_of(ctx, covers, models[c]) for c in coverages])
+    scores = reduce(
+        DataFrame.unionByName, [scores_of(covers, features_of(ctx, models[c]), models[c], ctx.date) for c in coverages]
+    )
     seen = Observation("scores")
     counted = [F.count_if(F.col("fallback_reason") == r).alias(r) for r in (NO_CONSENT, NO_TRIPS)]
-    compared = with_change(scores, previous_scores(ctx)).observe(seen, *counted)
+    compared = with_change(scores, published_scores(ctx.lake, ctx.previous)).observe(seen, *counted)
     rows = _publish(ctx, compared)
     return JobResult(rows, _message(rows, models, seen.get), _detail(models))
 
 
-def covers_in_force(ctx: JobContext) -> DataFrame:
-    """policy_id, vehicle_id, coverage in force at the cutoff and whether the policy consents, as known then."""
-    policies = in_force(ctx.lake.read_known("reference.policies", ctx.cutoff), ctx.cutoff)
-    consents = ctx.lake.read_known("reference.consents", ctx.cutoff).where(valid_at(ctx.cutoff) & (F.col("purpose") == PRICING))
-    agreed = consents.select("policy_id", F.lit(True).alias("consented")).distinct()
-    joined = policies.select(*COVER_KEY).join(agreed, on="policy_id", how="left")
+def covers_in_force(policies: DataFrame, consents: DataFrame, at: dt.datetime) -> DataFrame:
+    """policy_id, vehicle_id, coverage in force at `at` and whether the policy consents; both tables as known."""
+    agreed = consents.where(valid_at(at) & (F.col("purpose") == PRICING)).select("policy_id", F.lit(True).alias("consented"))
+    joined = in_force(policies, at).select(*COVER_KEY).join(agreed.distinct(), on="policy_id", how="left")
     return joined.select(*COVER_KEY, F.coalesce("consented", F.lit(False)).alias("consented"))
 
 
@@ -69,28 +72,33 @@ def models_of_night(ctx: JobContext, coverages: list[str]) -> dict[str, Register
     return {c: load(ctx.conf, *recorded[c]) if c in recorded else champion(ctx.conf, c) for c in coverages}
 
 
-def scores_of(ctx: JobContext, covers: DataFrame, model: Registered) -> DataFrame:
-    """Scores of one coverage with their lineage, without the comparison to the night before."""
-    spec = model.scorer.spec
-    wanted = list(dict.fromkeys([*spec.inputs, *OBSERVED]))
-    features = ctx.lake.read("gold.policy_features").where(
-        (F.col("as_of_date") == F.lit(ctx.date)) & (F.col("feature_version") == spec.feature_version)
-    )
+def features_of(ctx: JobContext, model: Registered) -> DataFrame:
+    """The date's features of the model's version. Raises LakeError where there are none."""
+    version = model.scorer.spec.feature_version
+    of_date = (F.col("as_of_date") == F.lit(ctx.date)) & (F.col("feature_version") == version)
+    features = ctx.lake.read("gold.policy_features").where(of_date)
     if features.isEmpty():
         # everybody would get the fallback for no_trips
         mend = f"run `telematics features --date {ctx.date}`"
-        raise LakeError(f"gold.policy_features has no rows of version {spec.feature_version} as of {ctx.date}: {mend}")
+        raise LakeError(f"gold.policy_features has no rows of version {version} as of {ctx.date}: {mend}")
+    return features
+
+
+def scores_of(covers: DataFrame, features: DataFrame, model: Registered, date: dt.date) -> DataFrame:
+    """Scores of the model's coverage with their lineage, without the comparison to the night before."""
+    spec, context = model.scorer.spec, covers.sparkSession.sparkContext
+    wanted = list(dict.fromkeys([*spec.inputs, *OBSERVED]))
     of_coverage = covers.where(F.col("coverage") == spec.coverage)
     rows = of_coverage.join(features.select("vehicle_id", *wanted), on="vehicle_id", how="left")
     # an explicit number of partitions: a small book would otherwise be scored on one core
-    spread = rows.repartition(ctx.spark.sparkContext.defaultParallelism, "policy_id")
-    scored = spread.mapInPandas(_in_worker(ctx.spark.sparkContext.broadcast(model.scorer.parts())), _scored_ddl())
+    spread = rows.repartition(context.defaultParallelism, "policy_id")
+    scored = spread.mapInPandas(_in_worker(context.broadcast(model.scorer.parts())), _scored_ddl())
     return scored.withColumns(
         {
-            "score_date": F.lit(ctx.date),
+            "score_date": F.lit(date),
             "role": F.lit(CHAMPION),
             "currency": F.lit(spec.currency),
-            "lineage": _lineage(model, ctx.cutoff),
+            "lineage": _lineage(model, cutoff(date)),
         }
     )
 
@@ -100,8 +108,8 @@ def _scored_ddl() -> str:
     return ", ".join(f"{c.name} {c.type}" for c in SCORES.columns if c.name in names)
 
 
-def _lineage(model: Registered, cutoff: dt.datetime) -> Column:
-    facts = (model.model, model.version, model.run_id, model.scorer.spec.feature_version, model.lineage["frame_hash"], cutoff)
+def _lineage(model: Registered, at: dt.datetime) -> Column:
+    facts = (model.model, model.version, model.run_id, model.scorer.spec.feature_version, model.lineage["frame_hash"], at)
     return F.struct(*(F.lit(x) for x in facts)).cast(LINEAGE_TYPE)
 
 
@@ -132,10 +140,10 @@ def score_batch(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([out, observed], axis=1).assign(fallback=~modelled, fallback_reason=pd.Series(reason).replace("", None))
 
 
-def previous_scores(ctx: JobContext) -> DataFrame:
-    """COVER_KEY, previous_pure_premium and _before (what the comparison needs) of the last published night."""
+def published_scores(lake: Lake, date: dt.date | None) -> DataFrame:
+    """COVER_KEY, previous_pure_premium and _before (what a comparison needs) of the champion's scores of a date."""
     before = F.struct("reasons", "fallback", *(F.col(x) for x in _IDENTITY_OF_MODEL)).alias("_before")
-    rows = ctx.lake.read(TABLE).where((F.col("score_date") == F.lit(ctx.previous)) & (F.col("role") == CHAMPION))
+    rows = lake.read(TABLE).where((F.col("score_date") == F.lit(date)) & (F.col("role") == CHAMPION))
     return rows.select(*COVER_KEY, F.col("pure_premium").alias("previous_pure_premium"), before)
 
 

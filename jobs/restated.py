@@ -1,0 +1,137 @@
+"""Which past results would move because of what was learned since a night: computed, never written.
+
+Trips and policy days count where they lie on a local day before the night's date, which is what its windows covered. Scores are
+made again with the model version of record, today's knowledge of covers, consents and policy days, for the affected vehicles
+alone.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.nights import champion_of_record, read_nights
+from jobs.score import covers_in_force, published_scores, scores_of, with_change
+from lake.clock import as_known, cutoff
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import NightRefused
+from lake.features import FEATURE_VERSION_1, feature_list
+from lake.tables import TABLES
+from registry.champion import load
+from registry.store import CHAMPION
+from training.scorer import DECIMALS
+from transforms import moves
+from transforms.exposure import COVER_KEY, valid_at
+from transforms.reference import content
+from transforms.windows import LONGEST_DAYS, days_before, window_features
+
+HAPPENED = {"policies": "valid_from", "devices": "valid_from", "consents": "valid_from", "claims": "occurred_ts"}
+"""Since when a row of reference.<name> tells something of the world."""
+NO_MODEL = "no_model_of_that_night"
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What would move, by kind, as kept DataFrames; `reference` counts rows of reference.<name> that were learned otherwise."""
+
+    date: dt.date
+    trips: DataFrame
+    policy_days: DataFrame
+    features: DataFrame
+    scores: DataFrame
+    published: int
+    reference: dict[str, int]
+
+
+def find_moves(lake: Lake, conf: Conf, date: dt.date) -> Moves:
+    """What was learned since night `date`. Raises NightRefused for a night that has not been published."""
+    if date not in read_nights(lake).published:
+        raise NightRefused(f"night {date} has not been published: there are no results of it that could move")
+    at, before = cutoff(date), F.col("local_date") < F.lit(date)
+    began = F.col("start_date") <= F.lit(date)
+    silver_trips, events = (lake.read(name).where(began) for name in ("silver.trips", "silver.events"))
+    trips = moves.moved_trips(silver_trips, events, at).where(before).persist()
+    days = moves.moved_days(lake.read("gold.policy_days").where(before), at).persist()
+    covers = _covers(lake, at).persist()
+    reached = days.where(F.col("local_date") >= F.lit(date - dt.timedelta(days=LONGEST_DAYS))).select("vehicle_id")
+    vehicles = reached.union(covers.where("changed").select("vehicle_id")).distinct().persist()
+    ours = covers.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
+    features = _features(lake, vehicles, date).persist()
+    published = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
+    reference = {name: _reference(lake, name, at).count() for name in HAPPENED}
+    scores = _scores(lake, conf, date, ours, features).persist()
+    then = _of_date(lake, "gold.policy_features", "as_of_date", date).where(F.col("feature_version") == FEATURE_VERSION_1)
+    moved = moves.moved_features(then, features, [f.name for f in feature_list()]).persist()
+    return Moves(date, trips, days, moved, scores, published.count(), reference)
+
+
+def _of_date(lake: Lake, table: str, column: str, date: dt.date) -> DataFrame:
+    return lake.read(table).where(F.col(column) == F.lit(date))
+
+
+def _reference(lake: Lake, name: str, at: dt.datetime) -> DataFrame:
+    """Rows about the time before `at` that were known otherwise then."""
+    table = TABLES[f"reference.{name}"]
+    versions = lake.read(table.name).where(F.col(HAPPENED[name]) < F.lit(at))
+    return moves.moved_rows(versions, at, table.key, content(table))
+
+
+def _covers(lake: Lake, at: dt.datetime) -> DataFrame:
+    """Covers in force at `at` as known then or today: COVER_KEY, is_now, consented (today), and whether that changed."""
+    policies, consents = (lake.read(f"reference.{x}") for x in ("policies", "consents"))
+    then = covers_in_force(as_known(policies, at), as_known(consents, at), at).withColumn("is_then", F.lit(True))
+    now = covers_in_force(moves.current(policies), moves.current(consents), at).withColumn("is_now", F.lit(True))
+    both = now.join(then.withColumnRenamed("consented", "_agreed"), on=list(COVER_KEY), how="full_outer")
+    changed = ~F.col("consented").eqNullSafe(F.col("_agreed"))
+    return both.select(*COVER_KEY, F.col("is_now").isNotNull().alias("is_now"), "consented", changed.alias("changed"))
+
+
+def _features(lake: Lake, vehicles: DataFrame, date: dt.date) -> DataFrame:
+    """Features as of the date with today's policy days, of these vehicles where today's policies insure them."""
+    at = cutoff(date)
+    insured = moves.current(lake.read("reference.policies")).where(valid_at(at)).select("vehicle_id").distinct()
+    wanted = insured.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi").withColumn("as_of_date", F.lit(date))
+    days = lake.read("gold.policy_days").where(days_before([date])).join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
+    return window_features(moves.as_if_known(days, at), wanted)
+
+
+def _scores(lake: Lake, conf: Conf, date: dt.date, covers: DataFrame, features: DataFrame) -> DataFrame:
+    """Scores of the covers that would not be what they are."""
+    recorded = champion_of_record(lake, date).get("models", {})
+    now = covers.where("is_now").drop("is_now", "changed")
+    models = [load(conf, *recorded[c]) for c in sorted(recorded)]
+    then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
+    again = reduce(DataFrame.unionByName, [scores_of(now, features, m, date) for m in models])
+    compared = with_change(again, then).select(*COVER_KEY, "currency", "pure_premium", "fallback_reason", "change_reason")
+    theirs = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
+    was = F.struct("pure_premium", "currency", "fallback_reason").alias("was")
+    both = compared.join(theirs.select(*COVER_KEY, was), on=list(COVER_KEY), how="full_outer")
+    all_ = covers.select(*COVER_KEY).join(both, on=list(COVER_KEY), how="left")
+    return _moved_scores(all_)
+
+
+def _moved_scores(both: DataFrame) -> DataFrame:
+    then, now = F.col("was.pure_premium"), F.col("pure_premium")
+    change = F.when(then.isNull(), moves.ADDED).when(now.isNull(), moves.GONE).otherwise(moves.CHANGED).alias("change")
+    amount = (F.coalesce(now, F.lit(0.0)) - F.coalesce(then, F.lit(0.0))).alias("change_amount")
+    moved = both.where(~then.eqNullSafe(now) | (then.isNull() & now.isNull()))
+    return moved.select(
+        change, *COVER_KEY, F.coalesce("currency", "was.currency").alias("currency"), then.alias("pure_premium_then"),
+        now.alias("pure_premium_now"), F.round(now / then - 1, DECIMALS).alias("change_share"), amount, _reason().alias("reason"),
+    )  # fmt: skip
+
+
+def _reason() -> Column:
+    """Why: what became of the cover, the fallback that now holds or no longer does, or the feature that moved most."""
+    no_longer = F.concat(F.lit("no_longer_"), F.col("was.fallback_reason"))
+    return (
+        F.when(F.col("was").isNull() & F.col("pure_premium").isNull(), NO_MODEL)
+        .when(F.col("was").isNull(), "cover_learned_later")
+        .when(F.col("pure_premium").isNull(), "cover_not_in_force")
+        .when(F.col("fallback_reason").isNotNull(), F.col("fallback_reason"))
+        .when(F.col("was.fallback_reason").isNotNull(), no_longer)
+        .otherwise(F.col("change_reason"))
+    )
