@@ -48,7 +48,7 @@ def test_late_points_join_trips_and_move_a_start(played: dict[str, Any]) -> None
     assert (moved["known_from"], moved["known_to"]) == (dt.datetime(2026, 1, 7, 20), None)
 
 
-def test_only_what_is_affected_is_restated(played: dict[str, Any]) -> None:
+def test_fault_17_only_what_is_affected_is_restated(played: dict[str, Any]) -> None:
     (untouched,) = trips_of(played, "e")
     assert (untouched["known_from"], untouched["known_to"]) == (dt.datetime(2026, 1, 5, 20), None)
 
@@ -78,7 +78,7 @@ def test_an_old_night_run_again_changes_nothing(played: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("order", [(2, 1, 0), (None,)])
-def test_any_order_of_arrival_gives_the_same_rows(
+def test_fault_17_any_order_of_arrival_gives_the_same_rows(
     order: tuple[int | None, ...], played: dict[str, Any], spark: SparkSession, tmp_path: Path
 ) -> None:
     play = Play(spark, tmp_path)

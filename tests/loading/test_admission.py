@@ -73,7 +73,7 @@ def test_gzip_members_in_a_row_are_one_file(folder: Path, lines: list[str], chun
 
 @EVERY
 @given(cut=st.integers(1, 200), chunk=st.integers(2, 40))
-def test_a_gzip_cut_anywhere_is_refused(folder: Path, cut: int, chunk: int) -> None:
+def test_fault_13_a_gzip_cut_anywhere_is_refused(folder: Path, cut: int, chunk: int) -> None:
     whole = gzip.compress(b'{"a": 1}\n' * 5, mtime=0) + gzip.compress(b'{"b": 2}\n' * 5, mtime=0)
     at = len(gzip.compress(b'{"a": 1}\n' * 5, mtime=0))
     left = len(whole) - min(cut, len(whole) - 2)
@@ -122,7 +122,7 @@ def test_a_csv_header_is_no_record(folder: Path, columns: list[str], mark: bool,
 
 @EVERY
 @given(blanks=st.integers(100_000, 300_000), level=st.integers(1, 9))
-def test_no_more_is_inflated_than_the_limit_and_a_piece(folder: Path, blanks: int, level: int) -> None:
+def test_fault_18_no_more_is_inflated_than_the_limit_and_a_piece(folder: Path, blanks: int, level: int) -> None:
     packer = zlib.compressobj(level, wbits=31)
     stored = packer.compress(b"\n" * blanks) + packer.flush()
     path, inflated = folder / "bomb.jsonl.gz", 0

@@ -14,7 +14,7 @@ from lake.errors import InputError
 from tests.loading.files import NOON, PHONE, hour, point, run, source, sums, utc, write
 
 
-def test_a_nasty_file_is_accounted_for_line_by_line(lake: Lake, conf: Conf, tmp_path: Path) -> None:
+def test_fault_14_a_nasty_file_is_accounted_for_line_by_line(lake: Lake, conf: Conf, tmp_path: Path) -> None:
     deep = '{"device":"d1","x":' + "[" * 21 + "]" * 21 + "}"
     lines = [
         "\ufeff" + point(0),  # 1: a byte-order mark is no part of the record
@@ -62,7 +62,7 @@ def test_a_mark_alone_on_the_first_line_is_a_blank_line(lake: Lake, conf: Conf, 
     assert lake.read("bronze.points").first()["source_line"] == 2
 
 
-def test_points_count_once_however_often_they_come(lake: Lake, conf: Conf, tmp_path: Path) -> None:
+def test_fault_16_points_count_once_however_often_they_come(lake: Lake, conf: Conf, tmp_path: Path) -> None:
     phone = source(PHONE)
     first = write(hour(tmp_path, "a.jsonl.gz"), [point(0), point(1)])
     copy = hour(tmp_path, "copy.jsonl.gz")
@@ -115,7 +115,7 @@ def test_a_load_killed_before_the_ledger_gives_the_same_sums(
     assert not list((tmp_path / "lake" / "_staging" / "load").iterdir())
 
 
-def test_refused_files_stop_no_other_and_are_named(lake: Lake, conf: Conf, tmp_path: Path) -> None:
+def test_fault_13_refused_files_stop_no_other_and_are_named(lake: Lake, conf: Conf, tmp_path: Path) -> None:
     good = write(hour(tmp_path, "good.jsonl.gz"), [point(0)])
     content = good.read_bytes()
     broken = {

@@ -57,7 +57,7 @@ def test_s3_globs_and_prefixes(s3: S3, bucket: str) -> None:
         list_files("s3://nosuch/x")
 
 
-def test_a_gzip_bomb_is_refused_within_bounded_memory(tmp_path: Path) -> None:
+def test_fault_18_a_gzip_bomb_is_refused_within_bounded_memory(tmp_path: Path) -> None:
     import gzip
     import tracemalloc
 

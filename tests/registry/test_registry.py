@@ -27,7 +27,7 @@ def test_champion_scores_as_it_was_trained() -> None:
     assert {"policy_id", "exposure_years", "claims"} <= set(predictions)
 
 
-def test_loads_as_pyfunc_and_nothing_is_a_pickle() -> None:
+def test_fault_20_loads_as_pyfunc_and_nothing_is_a_pickle() -> None:
     import mlflow
 
     champion(conf_with_champion(), "liability")

@@ -1,0 +1,124 @@
+"""A small night whose driver is killed eight times on its way, each time by SIGKILL to it and its JVM, and resumed; beside it
+the same night undisturbed. It ends before `score`, for want of a champion."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from jobs.nights import read_nights
+from lake.conf import CONF_FOLDER
+from lake.delta import Lake
+from lake.tables import TABLES
+from tests.faults.killing import Seen, commits, kill_when, one_more, start, there_is
+from tests.loading.files import PHONE, hour, point, write
+from tests.settings import TEST_SPARK
+from tests.world import command, write_csv
+
+pytestmark = pytest.mark.slow
+NIGHT = dt.date(2026, 1, 6)
+STAGED, COMMITTED = there_is, one_more
+Point = tuple[Callable[[Path, str], Seen], str, str]
+POINTS: tuple[Point, ...] = (
+    (STAGED, "_staging/load/phone-*/rows", "ingest"),
+    (COMMITTED, "bronze.quarantine", "ingest"),
+    (COMMITTED, "bronze.points", "ingest"),
+    (COMMITTED, "silver.events", "trips"),
+    (COMMITTED, "silver.trips", "trips"),
+    (COMMITTED, "gold.policy_days", "days"),
+    (STAGED, "_staging/gold.policy_features-*", "features"),
+    (COMMITTED, "gold.policy_features", "features"),
+)
+"""Where the driver is killed, and the job that it is in. A resume begins with what has no row in gold.nights."""
+NOT_COMPARED = ("gold.nights",)
+EVER = "2025-01-01T00:00:00Z"
+POLICY = (
+    "policy_id,vehicle_id,coverage,valid_from,valid_to,jurisdiction,currency,base_premium_minor,driver_age_band,"
+    "vehicle_group_band,territory_band,known_from"
+)
+
+
+@dataclass
+class Killed:
+    """A lake whose night was killed again and again, and what was seen after each kill."""
+
+    lake: Lake
+    undisturbed: Lake
+    before: dict[str, int]
+    commits: dict[str, dict[str, int]] = field(default_factory=dict)
+    remaining: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def written(self, table: str) -> int:
+        """Commits that put rows in since the night began."""
+        log = self.lake.spark.sql(f"DESCRIBE HISTORY delta.`{self.lake.path(table)}`")
+        return log.where((F.col("version") >= self.before[table]) & F.col("operation").isin("WRITE", "MERGE")).count()
+
+
+def land(root: Path) -> None:
+    """Two cars, one of which brakes hard; repeated and bad lines among the points."""
+    braking = [36.0] * 10 + [0.0] * 3
+    for n, device in enumerate(("d1", "d2")):
+        lines = [point(s, device=device, speed=speed if n == 0 else 50.0) for s, speed in enumerate(braking)]
+        write(hour(root / "phone", f"{device}.jsonl.gz"), [*lines, lines[0], "{", point(99, device=device, speed="fast")])
+    write_csv(root / "policies.csv", POLICY, [
+        f"p{n},v{n},liability,{EVER},,US-NE,USD,50000,25-34,g2,urban,{EVER}" for n in (1, 2)
+    ])  # fmt: skip
+    write_csv(root / "devices.csv", "device_id,vehicle_id,valid_from,valid_to,known_from", [
+        f"d{n},v{n},{EVER},,{EVER}" for n in (1, 2)
+    ])  # fmt: skip
+
+
+def configured(root: Path, landing: Path) -> Path:
+    """A lake with empty tables below `root`, and the configuration over it."""
+    sources = root / "sources"
+    sources.mkdir()
+    (sources / "phone.yml").write_text(PHONE)
+    for name in ("sim_policies", "sim_devices"):
+        (sources / f"{name}.yml").write_text((CONF_FOLDER / "sources" / f"{name}.yml").read_text())
+    conf = yaml.safe_load((CONF_FOLDER / "local.yml").read_text())
+    conf |= {"lake": str(root / "lake"), "spark": TEST_SPARK, "sources_folder": str(sources)}
+    conf["landing"] = {"root": str(landing), "sources": {
+        "sim_policies": "policies.csv", "sim_devices": "devices.csv", "phone": "phone/date=*/hour=*/*.jsonl.gz",
+    }}  # fmt: skip
+    (root / "conf.yml").write_text(json.dumps(conf))
+    return root / "conf.yml"
+
+
+@pytest.fixture(scope="module")
+def killed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    left, right, landing = (tmp_path_factory.mktemp(name) for name in ("killed", "undisturbed", "landing"))
+    land(landing)
+    conf, other, root = configured(left, landing), configured(right, landing), left / "lake"
+    mine, undisturbed = Lake(spark, str(root)), Lake(spark, str(right / "lake"))
+    for name in TABLES:
+        mine.create(name)
+    found = Killed(mine, undisturbed, {t: commits(root, t) for t in TABLES})
+    for kind, what, _ in POINTS:
+        kill_when(start(conf, "nightly", "--date", str(NIGHT)), kind(root, what))
+        found.commits[what] = {t: commits(root, t) for t in TABLES}
+        found.remaining[what] = read_nights(mine).remaining(NIGHT)
+    for one in (conf, other):
+        said = command(one, "nightly", "--date", str(NIGHT))
+        assert (said.code, "no champion" in said.err) == (7, True), said.err
+    return found
+
+
+@pytest.mark.parametrize("table", ["bronze.quarantine", "bronze.points", "silver.events", "silver.trips", "gold.policy_days"])
+def test_fault_02_killed_after_a_commit_the_rerun_commits_nothing_more(killed: Killed, table: str) -> None:
+    assert killed.commits[table][table] == killed.before[table] + 1
+    assert killed.written(table) == 1
+
+
+@pytest.mark.parametrize("name", [t for t in TABLES if t not in NOT_COMPARED])
+def test_fault_03_a_night_killed_eight_times_gives_the_rows_of_an_undisturbed_one(killed: Killed, name: str) -> None:
+    columns = F.to_json(F.struct(*TABLES[name].compared)).alias("row")
+    mine, other = (lake.read(name).select(columns) for lake in (killed.lake, killed.undisturbed))
+    signed = mine.select("row", F.lit(1).alias("n")).unionAll(other.select("row", F.lit(-1).alias("n")))
+    differing = signed.groupBy("row").agg(F.sum("n").alias("n")).where("n != 0")
+    assert [(r["n"], r["row"][:300]) for r in differing.limit(4).collect()] == []

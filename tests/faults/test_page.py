@@ -1,0 +1,32 @@
+"""docs/faults.md names tests that exist."""
+
+import re
+
+from tests.conftest import ROOT
+
+MUST_BE_SHOWN = {*(str(n) for n in range(1, 25)), "4b", "30"}
+COMING = {"1", "4", "4b", "5", "8", "9", "10", "11", "12", "21", "22", "23", "24", "30"}
+"""Rows whose tests are being written; a row leaves this set with its test and never comes back."""
+
+
+def rows() -> dict[str, str]:
+    """The last cell by number."""
+    table = re.findall(r"^\| (\d+b?) \|.*\| ([^|]+) \|$", (ROOT / "docs" / "faults.md").read_text(), re.MULTILINE)
+    return dict(table)
+
+
+def there_are() -> set[str]:
+    return {name for p in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"^def (test_\w+)", p.read_text(), re.M)}
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    named = {name for cell in rows().values() for name in re.findall(r"`(test_\w+)`", cell)}
+    assert named - there_are() == set()
+
+
+def test_every_row_names_a_test_after_itself_or_is_said_to_be_coming() -> None:
+    found = rows()
+    assert found.keys() >= MUST_BE_SHOWN
+    assert {n for n, cell in found.items() if cell == "coming"} <= COMING
+    for number in MUST_BE_SHOWN - COMING:
+        assert re.search(rf"`test_fault_{int(number):02}_\w+`", found[number]), number
