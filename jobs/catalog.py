@@ -43,7 +43,7 @@ CATALOG = (
     Job("performance", "jobs.performance", "actual against expected claims, with maturity", ("gold.performance",),
         beside="drift"),
     Job("page", "jobs.page", "the page of the night", (), reads_nights=True),
-    Job("maintain", "jobs.maintain", "compact what the night wrote in small files", (), beside="page", reads_nights=True),
+    Job("maintain", "jobs.maintain", "delete what is too old, compact small files, vacuum", (), beside="page", reads_nights=True),
 )  # fmt: skip
 
 NAMES = tuple(job.name for job in CATALOG)

@@ -6,22 +6,26 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from jobs.catalog import CATALOG, Job
+from jobs.catalog import CATALOG, Job, job
+from jobs.expiring import vacuum_one
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
 from jobs.nights import Recorder, read_nights
 from jobs.state import DateOption, MaybeDate, State, day, state, terminal
+from lake.delta_log import check_whole
 from lake.errors import ConfigError
+from lake.format_version import upgrade as upgrade_lake
 
-HAS_OWN_COMMANDS = ("reference", "ingest")
-"""Jobs whose name is also a group of loading commands; commands_data gives them their --date."""
+HAS_OWN_COMMANDS = ("reference", "ingest", "maintain")
+"""Jobs whose name also does other things than their part of a night."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("nightly")(nightly)
-    for job in CATALOG:
-        if job.name not in HAS_OWN_COMMANDS:
-            app.command(job.name, help=f"Job of the night: {job.meaning}.")(_command(job))
+    app.command("maintain")(maintain)
+    for one in CATALOG:
+        if one.name not in HAS_OWN_COMMANDS:
+            app.command(one.name, help=f"Job of the night: {one.meaning}.")(_command(one))
 
 
 def _command(job: Job):  # type: ignore[no-untyped-def]
@@ -31,9 +35,32 @@ def _command(job: Job):  # type: ignore[no-untyped-def]
     return command
 
 
+def maintain(
+    context: typer.Context,
+    date: MaybeDate = None,
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="bring a lake of an older version to this one's format")] = False,
+    vacuum: Annotated[str | None, typer.Option(help="a table whose unreferenced files are to be deleted now")] = None,
+    older_than: Annotated[int | None, typer.Option(help="with --vacuum: days; at least, and else, the configured")] = None,
+) -> None:
+    """Job of the night: delete what is too old, compact small files, vacuum. Or --upgrade, or --vacuum."""
+    here = state(context)
+    if [date is not None, upgrade, vacuum is not None].count(True) != 1 or (older_than is not None and vacuum is None):
+        raise ConfigError("give one of --date D, --upgrade, and --vacuum TABLE [--older-than DAYS]")
+    if date is not None:
+        run_one(here, job("maintain"), day(date))
+    elif vacuum is not None:
+        days = older_than if older_than is not None else here.conf.retention.unreferenced_files
+        vacuum_one(here.lake, here.conf, vacuum, days)
+        print(f"{vacuum}: vacuumed of files older than {days} days")
+    else:
+        check_whole(here.older_lake)
+        print("\n".join(upgrade_lake(here.older_lake) or ["nothing to upgrade"]))
+
+
 def run_one(here: State, job: Job, date: dt.date) -> None:
     """Run one job for a date and print its line."""
     nights = read_nights(here.lake)
+    nights.check_log(here.lake)
     nights.check_order(date)
     with terminal.status(f"{job.name} {date}"), Recorder(here.lake) as recorder:
         result, seconds = run_job(job, context_for(here.lake, here.conf, date, nights, here.run_id), recorder)

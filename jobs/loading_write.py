@@ -95,6 +95,7 @@ def quarantine(batch: Batch, admitted: Sequence[Admission], refused: DataFrame) 
     """Append refused records that are not there yet."""
     rows = refused.withColumn("quarantine_id", quarantine_id(batch.source.name))
     rows = rows.withColumn("source", F.lit(batch.source.name)).withColumn("target", F.lit(batch.table.name))
+    rows = rows.withColumn("received_date", F.to_date("received_ts"))
     rows = rows.withColumn("released_as", F.lit(None)).withColumn("replayed_at", F.lit(None))
     if batch.lake.exists(QUARANTINE.name):
         rows = rows.join(_in_quarantine(batch, admitted).select("quarantine_id"), on="quarantine_id", how="left_anti")
@@ -117,7 +118,9 @@ def _in_quarantine(batch: Batch, admitted: Sequence[Admission]) -> DataFrame:
     rows = batch.lake.read(QUARANTINE.name).where((F.col("source") == batch.source.name) & of_files)
     if not isinstance(batch.source.received, FromPath):
         return rows
-    return rows.where(F.col("stated_ts") >= F.lit(min(x for a in admitted if (x := batch.stated(a.file.path)) is not None)))
+    first = min(x for a in admitted if (x := batch.stated(a.file.path)) is not None)
+    # nothing is received before it is said to be
+    return rows.where((F.col("received_date") >= F.lit(first.date())) & (F.col("stated_ts") >= F.lit(first)))
 
 
 def quarantine_id(source: str) -> Column:

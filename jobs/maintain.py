@@ -1,15 +1,16 @@
-"""Job `maintain`: merges the small files of partitions that this night wrote to, where there are too many."""
+"""Job `maintain`: deletes what is too old, merges small files of partitions that this night wrote to, and vacuums."""
 
 import datetime as dt
 import json
 from functools import reduce
+from typing import Any
 
-from delta.tables import DeltaTable
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.catalog import CATALOG
 from jobs.context import JobContext, JobResult
+from jobs.expiring import expire_frames, expire_rows, remove_leftovers, vacuum_all
 from lake.delta import Lake
 
 MAX_SMALL_FILES = 8
@@ -22,19 +23,36 @@ MAX_CONTROL_FILES = 64
 
 
 def run(ctx: JobContext) -> JobResult:
-    """Compact; rows do not change. A partition nobody wrote to this night stays as it is, however it looks."""
-    began = _began(ctx)
+    """Delete what is too old, compact, and VACUUM when it is due. A partition nobody wrote to this night stays as it is."""
+    attempts = ctx.lake.read(CONTROL_TABLE).select("night_date", "job", "status", "detail", "started_at").collect()
+    began = min((x.started_at for x in attempts if x.night_date == ctx.date), default=None)
     if began is None:
-        return JobResult(0, "no job of this night is on record: nothing to compact")
-    done = [_compact(ctx.lake, name, values) for name, values in crowded_partitions(ctx.lake, began)]
-    return JobResult(0, f"compacted {', '.join(done)}" if done else "no partition needs compacting", {"compacted": done})
+        return JobResult(0, "no job of this night is on record: nothing to maintain")
+    expired = expire_rows(ctx.lake, ctx.conf, ctx.date)
+    frames, why_not = expire_frames(ctx.lake, ctx.conf)
+    leftovers = remove_leftovers(ctx.lake)
+    compacted = [_compact(ctx.lake, name, values) for name, values in crowded_partitions(ctx.lake, began)]
+    vacuumed = vacuum_all(ctx.lake, ctx.conf) if _is_due(ctx, attempts) else []
+    detail = {"compacted": compacted, "expired": expired, "frames": frames, "leftovers": leftovers, "vacuumed": vacuumed}
+    return JobResult(sum(expired.values()), _describe(detail, why_not), detail)
 
 
-def _began(ctx: JobContext) -> dt.datetime | None:
-    """When the night's first attempt at a job began."""
-    attempts = ctx.lake.read(CONTROL_TABLE).where(F.col("night_date") == F.lit(ctx.date))
-    found: dt.datetime | None = attempts.agg(F.min("started_at")).collect()[0][0]
-    return found
+def _is_due(ctx: JobContext, attempts: list[Row]) -> bool:
+    """Whether the record is as long as the configured pause, and nothing was vacuumed within it."""
+    since = ctx.date - dt.timedelta(days=ctx.conf.retention.vacuum_every_nights)
+    done = [x for x in attempts if x.job == "maintain" and x.status == "finished" and since < x.night_date <= ctx.date]
+    is_old = any(x.night_date <= since for x in attempts)
+    return is_old and not any(json.loads(x.detail or "{}").get("vacuumed") for x in done)
+
+
+def _describe(detail: dict[str, Any], why_not: str | None) -> str:
+    """What was done, in words."""
+    parts = [f"compacted {', '.join(detail['compacted'])}" if detail["compacted"] else "no partition needs compacting"]
+    parts += [f"deleted {rows:,} old rows of {name}" for name, rows in detail["expired"].items()]
+    parts += [f"deleted {', '.join(detail['frames'])}"] if detail["frames"] else []
+    parts += [f"removed {detail['leftovers']} leftovers of killed runs"] if detail["leftovers"] else []
+    parts += [f"vacuumed {len(detail['vacuumed'])} tables"] if detail["vacuumed"] else []
+    return "; ".join([*parts, *([why_not] if why_not else [])])
 
 
 def crowded_partitions(lake: Lake, began: dt.datetime) -> list[tuple[str, dict[str, str]]]:
@@ -65,6 +83,5 @@ def _live_files(lake: Lake, name: str) -> DataFrame:
 def _compact(lake: Lake, name: str, values: dict[str, str]) -> str:
     """Merge the partition's small files; returns what was compacted, in words."""
     predicate = " AND ".join(f"{k} = '{v}'" for k, v in values.items())
-    optimize = DeltaTable.forPath(lake.spark, lake.path(name)).optimize()
-    (optimize.where(predicate) if predicate else optimize).executeCompaction()
+    lake.compact(name, predicate)
     return f"{name} {predicate}".strip()

@@ -15,6 +15,7 @@ from jobs.context import JobContext, JobResult
 from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
+from lake.delta_log import standings
 from lake.errors import ConfigError, NightRefused, TelematicsError
 from lake.log import log
 
@@ -121,6 +122,7 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     Raises NightRefused out of date order, and the failing job's error otherwise.
     """
     nights = read_nights(lake)
+    nights.check_log(lake)
     earlier = nights.to_run_first(date)
     for one in earlier:
         run_night(lake, conf, one, NightlyOptions(), run_id, progress)
@@ -134,7 +136,8 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     with Recorder(lake) as recorder:
         rows = sum(_run_wave(wave, context, recorder, progress) for wave in waves(names))
         recorder.flush()
-        _record(recorder, context, PUBLICATION, started, "finished", JobResult(rows, f"published {date}"))
+        published = JobResult(rows, f"published {date}", {"log": standings(lake)})
+        _record(recorder, context, PUBLICATION, started, "finished", published)
     return True
 
 

@@ -13,6 +13,7 @@ from tenacity import retry, stop_after_attempt, wait_fixed
 from jobs.catalog import NAMES, waves
 from jobs.context import JobResult
 from lake.delta import Lake
+from lake.delta_log import check_published
 from lake.errors import NightRefused
 from lake.log import log
 from lake.tables import NIGHTS
@@ -61,6 +62,13 @@ class Nights:
             mend = f"run `telematics nightly --from {never[0]} --to {date}`"
             raise NightRefused(f"night {date} would skip {len(never)} night(s) from {never[0]}: {mend}")
         return begun
+
+    def check_log(self, lake: Lake) -> None:
+        """Raise LakeError for a table whose log lacks what it had at the last publication, be it of a rerun."""
+        publications = [k for k in self.details if k[1] == PUBLICATION]
+        if publications:
+            last = max(publications, key=lambda k: self.finished_at[k])
+            check_published(lake, self.details[last].get("log", {}), f"{last[0]}")
 
 
 def read_nights(lake: Lake) -> Nights:

@@ -22,6 +22,7 @@ from lake.storage import list_files
 from lake.tables import POINTS, QUARANTINE
 
 ACCEPTED, DUPLICATE = "accepted", "duplicate"
+HELD_KEY = (*QUARANTINE.key, *QUARANTINE.partition_by)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _judged(batch: Batch, admitted: Sequence[Admission], records: DataFrame) -> 
         facts = again.agg(*_facts(batch)).collect()[0]
         if not facts["good"]:
             return Replayed(batch.source.name, facts["judged"])
-        duplicate = _bring_back(batch, again.where(F.size("reasons") == 0), facts, folder)
+        duplicate = _bring_back(batch, again.where(F.size("reasons") == 0), records.select(*HELD_KEY), facts, folder)
         return Replayed(batch.source.name, facts["judged"], facts["good"] - duplicate, duplicate)
     finally:
         batch.lake.remove(folder)
@@ -119,9 +120,10 @@ def _facts(batch: Batch) -> list[Column]:
     ]
 
 
-def _bring_back(batch: Batch, good: DataFrame, facts: Row, folder: str) -> int:
+def _bring_back(batch: Batch, good: DataFrame, records: DataFrame, facts: Row, folder: str) -> int:
     """Write the target, then release. Returns how many of the records are duplicates of what the target has."""
-    ids = good.select(quarantine_id(batch.source.name).alias("quarantine_id"), *PLACE).localCheckpoint()
+    ids = good.select(quarantine_id(batch.source.name).alias("quarantine_id"), *PLACE)
+    ids = ids.join(records, on="quarantine_id", how="inner").localCheckpoint()
     # first of all, so that a night which is under way begins anew, even if this is killed before its last commit
     batch.lake.mark(QUARANTINE.name, ids.withColumn("replayed_at", F.lit(dt.datetime.now(UTC))), ["replayed_at"])
     known = None if batch.table.name == POINTS.name else standing(batch, good, facts["partitions"])
@@ -131,6 +133,6 @@ def _bring_back(batch: Batch, good: DataFrame, facts: Row, folder: str) -> int:
     app_id = transaction_id(f"replay/{batch.source.name}", batch.table.name, None, [which])
     write_target(batch, app_id, good.join(not_new, on=PLACE, how="left_anti"), known, resumed=False)
     outcome = F.when(F.col("status") == DUPLICATE, DUPLICATE).otherwise(ACCEPTED).alias("released_as")
-    released = ids.join(not_new, on=PLACE, how="left").select("quarantine_id", outcome)
+    released = ids.join(not_new, on=PLACE, how="left").select(*HELD_KEY, outcome)
     batch.lake.mark(QUARANTINE.name, released, ["released_as"])
     return not_new.where(F.col("status") == DUPLICATE).count()

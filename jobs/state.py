@@ -11,7 +11,9 @@ from rich.console import Console
 
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
+from lake.delta_log import check_whole
 from lake.errors import LakeError
+from lake.format_version import check_format
 from lake.jars import S3_JARS, missing_jars
 from lake.log import configure
 from lake.storage import on_s3
@@ -49,9 +51,21 @@ class State:
     @cached_property
     def lake(self) -> Lake:
         """The lake, for writing: Spark is started, the root is checked first."""
+        return self._checked(self.older_lake)
+
+    @cached_property
+    def older_lake(self) -> Lake:
+        """The lake, for upgrading: of whatever format."""
         check_writable(self.conf.lake)
         configure(self.conf.logs_path, self.run_id, debug=self.debug)
         return self._start(self.conf.lake, self.conf.landing.root)
+
+    @staticmethod
+    def _checked(lake: Lake) -> Lake:
+        """The lake, if its format is today's and its logs are whole. Raises LakeError otherwise."""
+        check_format(lake)
+        check_whole(lake)
+        return lake
 
     @cached_property
     def existing_lake(self) -> Lake:
@@ -59,7 +73,7 @@ class State:
         if not on_s3(self.conf.lake) and not Path(self.conf.lake).is_dir():
             raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
         configure(None, self.run_id, debug=self.debug)
-        return self._start(self.conf.lake)
+        return self._checked(self._start(self.conf.lake))
 
     def will_read(self, *places: str) -> None:
         """Name what is going to be read besides the lake and the landing folder, before the lake is first asked for."""

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
 from lake.errors import ConfigError
+from lake.retention import LONGEST_WINDOW_DAYS, Retention
 from lake.sources import describe
 
 CONF_FOLDER = Path(conf.__file__).parent
@@ -67,8 +68,18 @@ class Conf(BaseSettings):
     )
     spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
     training: Training = Training()
+    retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     emr: Annotated[Emr | None, Field(description="where `telematics emr` submits to; null: nowhere")] = None
     ui_port: Annotated[int, Field(description="loopback port of `telematics ui`")] = 8765
+
+    @model_validator(mode="after")
+    def check_history(self) -> "Conf":
+        """Training's oldest as-of date looks a longest window back; history must reach there."""
+        t, kept = self.training, self.retention.history
+        needed = t.as_of_dates * t.horizon_days + t.maturity_days + LONGEST_WINDOW_DAYS
+        if kept is not None and kept < needed:
+            raise ValueError(f"retention.history is {kept} days: windows and training frames need {needed}")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,9 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from lake.clock import as_known
+from lake.columns import Column as LakeColumn
 from lake.errors import LakeError
+from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
 
 
@@ -22,6 +24,7 @@ class Lake:
         self.spark = spark
         # Delta takes a relative path for a table's name
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        self._has_format = False
 
     def path(self, name: str) -> str:
         """Where a table lives; `name` is a key of TABLES or frames.<hash>."""
@@ -67,12 +70,16 @@ class Lake:
     def create(self, name: str) -> None:
         """Create the table, empty, with its schema and partitioning; nothing if it is there."""
         table = self.table(name)
+        if not self._has_format:
+            declare(self)
+            self._has_format = True
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).comment(table.meaning)
         for x in table.columns:
             builder = builder.addColumn(
                 x.name, x.type, nullable=x.nullable, comment=f"{x.meaning} [{x.unit}]" if x.unit else x.meaning
             )
-        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(table.skipping))
+        for key, value in table.properties.items():
+            builder = builder.property(key, value)
         builder.partitionedBy(*table.partition_by).execute()
 
     def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
@@ -92,10 +99,42 @@ class Lake:
         writer.option("replaceWhere", predicate).save(self.path(name))
 
     def mark(self, name: str, rows: DataFrame, columns: Sequence[str]) -> None:
-        """Set columns of the rows with the table's key, in one commit. `rows` has the key, each once, and the columns."""
-        same = " AND ".join(f"t.`{k}` = s.`{k}`" for k in self.table(name).key)
+        """Set columns of the rows with the table's key, in one commit. `rows` has the key, each once, the partition and the
+        columns."""
+        table = self.table(name)
+        same = " AND ".join([*_within(table, rows), *(f"t.`{k}` = s.`{k}`" for k in table.key)])
         merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(rows.alias("s"), same)
         merge.whenMatchedUpdate(set={x: f"s.`{x}`" for x in columns}).execute()
+
+    def delete_where(self, name: str, predicate: str) -> int:
+        """Delete the rows that match, in one commit; none where nothing matches. Returns how many there were."""
+        rows = self.read(name).where(predicate).count()
+        if rows:
+            DeltaTable.forPath(self.spark, self.path(name)).delete(predicate)
+        return rows
+
+    def compact(self, name: str, predicate: str) -> None:
+        """Merge small files, of the partitions that match; rows do not change."""
+        optimize = DeltaTable.forPath(self.spark, self.path(name)).optimize()
+        (optimize.where(predicate) if predicate else optimize).executeCompaction()
+
+    def vacuum(self, name: str, retain_days: int) -> None:
+        """Delete files that no version of the last `retain_days` refers to. Delta refuses fewer than 7."""
+        DeltaTable.forPath(self.spark, self.path(name)).vacuum(retain_days * 24)
+
+    def partitioning(self, name: str) -> list[str]:
+        """The columns that the table in the lake is partitioned by."""
+        return list(DeltaTable.forPath(self.spark, self.path(name)).detail().collect()[0]["partitionColumns"])
+
+    def add_columns(self, name: str, columns: Sequence[LakeColumn]) -> None:
+        """Add columns, null in the rows that are there, in one commit."""
+        added = ", ".join(f"`{x.name}` {x.type}" for x in columns)
+        self.spark.sql(f"ALTER TABLE delta.`{self.path(name)}` ADD COLUMNS ({added})")
+
+    def rewrite(self, name: str, df: DataFrame) -> None:
+        """Put `df` in the place of all rows, with the declared columns and partitioning, in one commit."""
+        writer = self.shaped(name, df).write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.partitionBy(*self.table(name).partition_by).save(self.path(name))
 
     def publish(self, name: str, df: DataFrame, predicate: str, gate: Callable[[str, DataFrame], None]) -> int:
         """Write, audit, publish: stage, run the gate on what was staged, then one replaceWhere. Returns the rows.

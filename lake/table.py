@@ -51,6 +51,16 @@ class Table:
         )
 
     @property
+    def properties(self) -> dict[str, str]:
+        """Delta properties it is created with. Both durations are Delta's own defaults, said so that they stay: log entries
+        are there for as long as nights may pause, and no VACUUM takes a file that a night may still be reading."""
+        return {
+            "delta.dataSkippingStatsColumns": ",".join(self.skipping),
+            "delta.logRetentionDuration": "interval 30 days",
+            "delta.deletedFileRetentionDuration": "interval 7 days",
+        }
+
+    @property
     def compared(self) -> tuple[str, ...]:
         """Names of the columns that two runs over the same input must agree on."""
         return tuple(x.name for x in self.columns if not x.operational)

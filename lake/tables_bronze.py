@@ -51,8 +51,10 @@ QUARANTINE = Table(
         c.STATED_TS,
         Column("released_as", "string", "", "brought back: accepted, or duplicate of what the target had; null while it is held"),
         Column("replayed_at", "timestamp", "UTC", "when a replay last began to bring it back", operational=True),
+        Column("received_date", "date", "UTC", "date of received_ts; partition"),
     ),
     key=("quarantine_id",),
+    partition_by=("source", "received_date"),
 )
 
 LEDGER = Table(

@@ -17,7 +17,7 @@ D = date("2026-01-31")
 
 
 def test_only_crowded_partitions_of_this_night_are_compacted(lake: Lake, conf: Conf) -> None:
-    assert run(night(lake, conf, D)).message == "no job of this night is on record: nothing to compact"
+    assert run(night(lake, conf, D)).message == "no job of this night is on record: nothing to maintain"
     began = dt.datetime.now(UTC) - dt.timedelta(minutes=1)
     record(lake, Attempt(D, "days", "run", began, began), "finished", JobResult(1, "made"))
     for month, rows in (("2026-01", MAX_SMALL_FILES + 1), ("2025-12", MAX_SMALL_FILES)):
