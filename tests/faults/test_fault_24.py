@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.expiring import expire_frames
-from lake.conf import Conf, load_conf
+from lake.conf import CONF_FOLDER, Conf, load_conf
 from lake.delta import Lake
 from registry.store import connect
 from tests.lake.test_delta import consent
@@ -65,3 +65,12 @@ def test_a_retention_that_would_take_what_is_needed_is_a_configuration_error(tmp
     # three as-of dates 180 days apart, 60 days of maturity and a window of 365: 965 days
     said = command(write_conf(tmp_path / "conf.yml", tmp_path, retention=retention), "tables")
     assert said.code == 2 and next(iter(retention)) in said.err, said.err
+
+
+def test_the_documented_retentions_are_those_of_every_configuration() -> None:
+    page = (CONF_FOLDER.parent / "docs" / "contract-lake.md").read_text()
+    for name in ("local", "staging", "production"):
+        kept = load_conf(name).retention.model_dump(exclude={"unreferenced_files", "vacuum_every_nights"})
+        for key, days in kept.items():
+            [line] = [x for x in page.splitlines() if x.startswith(f"| `{key}` |")]
+            assert line.endswith(f"| {'null' if days is None else days} |"), line
