@@ -40,6 +40,12 @@ class Training(Section):
     severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
 
 
+class LeaseLimits(Section):
+    """How long the lease of the one writer lasts between two renewals."""
+
+    duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it; over where the store does not answer so long")] = 60.0
+
+
 class Emr(Section):
     """The EMR Serverless application that runs the night, and what a submission needs."""
 
@@ -69,6 +75,7 @@ class Conf(BaseSettings):
     spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
     training: Training = Training()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
+    lease: LeaseLimits = LeaseLimits()
     emr: Annotated[Emr | None, Field(description="where `telematics emr` submits to; null: nowhere")] = None
     ui_port: Annotated[int, Field(description="loopback port of `telematics ui`")] = 8765
 

@@ -5,6 +5,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -12,19 +13,35 @@ from pyspark.sql import functions as F
 
 from lake.clock import as_known
 from lake.columns import Column as LakeColumn
+from lake.commits import Guard, GuardedCommits
 from lake.errors import LakeError
 from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
 
+T = TypeVar("T")
+
 
 class Lake:
-    """All tables below one root, a local folder or s3://bucket/prefix."""
+    """All tables below one root, a local folder or s3://bucket/prefix.
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    With a `guard` (the lease) every commit is made only while it allows, and is read back; without one nothing is.
+    """
+
+    def __init__(self, spark: SparkSession, root: str, guard: Guard | None = None) -> None:
         self.spark = spark
         # Delta takes a relative path for a table's name
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
         self._has_format = False
+        self._guarded = GuardedCommits(spark, guard) if guard is not None else None
+
+    def check_commits(self) -> None:
+        """Raise CommitLost where a commit that this lake made is not in the log any more."""
+        if self._guarded is not None:
+            self._guarded.check_all()
+
+    def _commit(self, name: str, write: Callable[[], T]) -> T:
+        """The one way to a commit of a table."""
+        return write() if self._guarded is None else self._guarded.run(self.path(name), write)
 
     def path(self, name: str) -> str:
         """Where a table lives; `name` is a key of TABLES or frames.<hash>."""
@@ -80,7 +97,9 @@ class Lake:
             )
         for key, value in table.properties.items():
             builder = builder.property(key, value)
-        builder.partitionedBy(*table.partition_by).execute()
+        builder = builder.partitionedBy(*table.partition_by)
+        if self._guarded is None or not self.exists(name):
+            self._commit(name, builder.execute)
 
     def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
         """Append under a transaction id that Delta remembers: a second append with the same id is a no-op.
@@ -90,13 +109,15 @@ class Lake:
         """
         self.create(name)
         writer = self.shaped(name, df).write.format("delta").mode("append")
-        writer.option("txnAppId", app_id).option("txnVersion", 1).save(self.path(name))
+        writer = writer.option("txnAppId", app_id).option("txnVersion", 1)
+        self._commit(name, lambda: writer.save(self.path(name)))
 
     def replace_where(self, name: str, df: DataFrame, predicate: str) -> None:
         """Put `df` in the place of the rows that match the predicate, in one commit."""
         self.create(name)
         writer = self.shaped(name, df).write.format("delta").mode("overwrite")
-        writer.option("replaceWhere", predicate).save(self.path(name))
+        writer = writer.option("replaceWhere", predicate)
+        self._commit(name, lambda: writer.save(self.path(name)))
 
     def mark(self, name: str, rows: DataFrame, columns: Sequence[str]) -> None:
         """Set columns of the rows with the table's key, in one commit. `rows` has the key, each once, the partition and the
@@ -104,23 +125,23 @@ class Lake:
         table = self.table(name)
         same = " AND ".join([*_within(table, rows), *(f"t.`{k}` = s.`{k}`" for k in table.key)])
         merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(rows.alias("s"), same)
-        merge.whenMatchedUpdate(set={x: f"s.`{x}`" for x in columns}).execute()
+        self._commit(name, merge.whenMatchedUpdate(set={x: f"s.`{x}`" for x in columns}).execute)
 
     def delete_where(self, name: str, predicate: str) -> int:
         """Delete the rows that match, in one commit; none where nothing matches. Returns how many there were."""
         rows = self.read(name).where(predicate).count()
         if rows:
-            DeltaTable.forPath(self.spark, self.path(name)).delete(predicate)
+            self._commit(name, lambda: DeltaTable.forPath(self.spark, self.path(name)).delete(predicate))
         return rows
 
     def compact(self, name: str, predicate: str) -> None:
         """Merge small files, of the partitions that match; rows do not change."""
         optimize = DeltaTable.forPath(self.spark, self.path(name)).optimize()
-        (optimize.where(predicate) if predicate else optimize).executeCompaction()
+        self._commit(name, (optimize.where(predicate) if predicate else optimize).executeCompaction)
 
     def vacuum(self, name: str, retain_days: int) -> None:
         """Delete files that no version of the last `retain_days` refers to. Delta refuses fewer than 7."""
-        DeltaTable.forPath(self.spark, self.path(name)).vacuum(retain_days * 24)
+        self._commit(name, lambda: DeltaTable.forPath(self.spark, self.path(name)).vacuum(retain_days * 24))
 
     def partitioning(self, name: str) -> list[str]:
         """The columns that the table in the lake is partitioned by."""
@@ -129,12 +150,13 @@ class Lake:
     def add_columns(self, name: str, columns: Sequence[LakeColumn]) -> None:
         """Add columns, null in the rows that are there, in one commit."""
         added = ", ".join(f"`{x.name}` {x.type}" for x in columns)
-        self.spark.sql(f"ALTER TABLE delta.`{self.path(name)}` ADD COLUMNS ({added})")
+        self._commit(name, lambda: self.spark.sql(f"ALTER TABLE delta.`{self.path(name)}` ADD COLUMNS ({added})"))
 
     def rewrite(self, name: str, df: DataFrame) -> None:
         """Put `df` in the place of all rows, with the declared columns and partitioning, in one commit."""
         writer = self.shaped(name, df).write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        writer.partitionBy(*self.table(name).partition_by).save(self.path(name))
+        writer = writer.partitionBy(*self.table(name).partition_by)
+        self._commit(name, lambda: writer.save(self.path(name)))
 
     def publish(self, name: str, df: DataFrame, predicate: str, gate: Callable[[str, DataFrame], None]) -> int:
         """Write, audit, publish: stage, run the gate on what was staged, then one replaceWhere. Returns the rows.
@@ -175,7 +197,8 @@ class Lake:
         merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(changes.alias("s"), " AND ".join(same))
         closing: dict[str, str | Column] = {"known_to": "s.known_to", **{x: f"s.{x}" for x in extra}}
         merge = merge.whenMatchedUpdate(condition="s._close", set=closing)
-        merge.whenNotMatchedInsert(condition="NOT s._close", values={n: f"s.`{n}`" for n in table.names}).execute()
+        merge = merge.whenNotMatchedInsert(condition="NOT s._close", values={n: f"s.`{n}`" for n in table.names})
+        self._commit(name, merge.execute)
 
 
 def _within(table: Table, changes: DataFrame) -> list[str]:

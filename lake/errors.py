@@ -38,6 +38,18 @@ class LakeError(TelematicsError):
     exit_code = 6
 
 
+class LeaseHeld(LakeError):
+    """Another command writes to the lake; nothing was begun."""
+
+
+class LeaseLost(LakeError):
+    """The lease could not be renewed or was taken over: another may write, so this command must not."""
+
+
+class CommitLost(LakeError):
+    """A commit that was acknowledged is not in the table's log: it must be made again."""
+
+
 class NoChampion(TelematicsError):
     """No promoted model to score with."""
 
