@@ -10,7 +10,15 @@ import structlog
 import typer
 from rich.console import Console
 
-from jobs import commands_data, commands_look, commands_model, commands_night, commands_quarantine, commands_restated
+from jobs import (
+    commands_data,
+    commands_lease,
+    commands_look,
+    commands_model,
+    commands_night,
+    commands_quarantine,
+    commands_restated,
+)
 from jobs.state import State
 from lake.errors import ConfigError, TelematicsError
 from lake.log import forget, log
@@ -35,10 +43,13 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
-    context.obj = State(conf, lake, debug)
+    here = context.obj = State(conf, lake, debug)
+    context.call_on_close(here.close)
 
 
-for module in (commands_night, commands_data, commands_quarantine, commands_model, commands_look, commands_restated):
+for module in (
+    commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated
+):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):
     # other layers above jobs (emr) add their commands without being imported here

@@ -121,11 +121,13 @@ def load_files(
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
     here.will_read(*inputs)
     with terminal.status(f"loading {name}") as live:
-        result = load(
-            here.lake, here.conf, source, inputs,
-            date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
-            floor=open_from(here.lake, target),
-            progress=lambda line: live.update(f"loading {line}"),
+        result = here.lake.kept(
+            lambda: load(
+                here.lake, here.conf, source, inputs,
+                date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
+                floor=open_from(here.lake, target),
+                progress=lambda line: live.update(f"loading {line}"),
+            )
         )  # fmt: skip
     log().info("loaded", message=result.describe())
     print(result.describe())

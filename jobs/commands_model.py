@@ -24,7 +24,7 @@ def train(context: typer.Context, date: MaybeDate = None) -> None:
 
     here = state(context)
     with terminal.status("training"):
-        results = run(here.lake, here.conf, day(date) if date else None)
+        results = run(here.frames_lake, here.conf, day(date) if date else None)
     for result in results:
         print(result.describe())
 

@@ -64,7 +64,7 @@ def replay(context: typer.Context, source: SourceOption, reason: MaybeReason = N
             lake, mapped, lake.table(mapped.target), None, None, open_from(lake, mapped.target), here.run_id,
             progress=lambda line: live.update(f"replaying {line}"),
         )  # fmt: skip
-        result = run(batch, reason)
+        result = lake.kept(lambda: run(batch, reason))
     log().info("replayed", message=result.describe())
     print(result.describe())
     result.raise_for_unread()

@@ -16,7 +16,7 @@ from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.delta_log import standings
-from lake.errors import ConfigError, NightRefused, TelematicsError
+from lake.errors import CommitLost, ConfigError, NightRefused, TelematicsError
 from lake.log import log
 
 Progress = Callable[[dt.date, str, str, float], None]
@@ -77,7 +77,7 @@ def context_for(lake: Lake, conf: Conf, date: dt.date, nights: Nights, run_id: s
 def run_job(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResult, float]:
     """Run one job with a bounded retry of unforeseen failures, and record every attempt.
 
-    A TelematicsError is final: it says what is wrong, and trying again would not mend it.
+    A TelematicsError but a lost commit is final: it says what is wrong, and trying again would not mend it.
     """
     retry = Retrying(
         stop=stop_after_attempt(MAX_ATTEMPTS),
@@ -92,7 +92,7 @@ def run_job(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResul
 
 
 def _may_pass(failure: BaseException) -> bool:
-    return isinstance(failure, Exception) and not isinstance(failure, TelematicsError)
+    return isinstance(failure, CommitLost) or (isinstance(failure, Exception) and not isinstance(failure, TelematicsError))
 
 
 def _attempt(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResult, float]:
@@ -134,11 +134,24 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     options.check(as_left, date)
     context, started = context_for(lake, conf, date, nights, run_id), now()
     with Recorder(lake) as recorder:
-        rows = sum(_run_wave(wave, context, recorder, progress) for wave in waves(names))
-        recorder.flush()
+        rows = _run_jobs(names, context, recorder, progress)
+        try:
+            lake.check_commits()
+        except CommitLost as e:
+            # it was there when it was made, and jobs have gone on from it
+            log().warning("a commit of this night is lost: every job runs again", cause=str(e))
+            rows = _run_jobs(NAMES, context, recorder, progress)
+            lake.check_commits()
         published = JobResult(rows, f"published {date}", {"log": standings(lake)})
         _record(recorder, context, PUBLICATION, started, "finished", published)
     return True
+
+
+def _run_jobs(names: tuple[str, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:
+    """Run the jobs in order until all is committed; returns their rows."""
+    rows = sum(_run_wave(wave, context, recorder, progress) for wave in waves(names))
+    recorder.flush()
+    return rows
 
 
 def _run_wave(wave: tuple[Job, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:

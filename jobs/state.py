@@ -1,20 +1,24 @@
 """What the commands share: configuration, the run's id, and a lake that starts Spark when first asked for."""
 
 import datetime as dt
+import sys
 import uuid
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pyspark.sql import SparkSession
 from rich.console import Console
 
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
-from lake.errors import LakeError
+from lake.errors import LakeError, LeaseLost
 from lake.format_version import check_format
 from lake.jars import S3_JARS, missing_jars
+from lake.lease import Lease, myself, refuse_if_held
+from lake.lease_store import LeaseStore, lease_store
 from lake.log import configure
 from lake.storage import on_s3
 
@@ -42,6 +46,7 @@ class State:
         self.conf_name, self.lake_root, self.debug = conf_name, lake_root, debug
         self.run_id = uuid.uuid4().hex[:12]
         self._places: tuple[str, ...] = ()
+        self._lease: Lease | None = None
 
     @cached_property
     def conf(self) -> Conf:
@@ -58,7 +63,45 @@ class State:
         """The lake, for upgrading: of whatever format."""
         check_writable(self.conf.lake)
         configure(self.conf.logs_path, self.run_id, debug=self.debug)
-        return self._start(self.conf.lake, self.conf.landing.root)
+        # before Spark's seconds; taken is it when there is something to cancel
+        refuse_if_held(self.lease_store, self.takeover_after_s)
+        spark = self._start(self.conf.lake, self.conf.landing.root).spark
+        self._lease = self._take_lease(spark)
+        return Lake(spark, self.conf.lake, self._lease)
+
+    @cached_property
+    def frames_lake(self) -> Lake:
+        """The lake, for training, which holds no lease: a frame is named by its content, and nothing else is written."""
+        check_writable(self.conf.lake)
+        configure(self.conf.logs_path, self.run_id, debug=self.debug)
+        return self._checked(self._start(self.conf.lake, self.conf.landing.root))
+
+    @cached_property
+    def lease_store(self) -> LeaseStore:
+        """Where the lake's leases are."""
+        return lease_store(self.conf.lake)
+
+    @property
+    def takeover_after_s(self) -> float:
+        """On disk nothing is under way that has a time-out."""
+        return self.conf.lease.takeover_after_s if on_s3(self.conf.lake) else 0.0
+
+    def _take_lease(self, spark: SparkSession) -> Lease:
+        record = myself(" ".join(["telematics", *sys.argv[1:]]), self.conf.lease.duration_s)
+        lease = Lease.take(self.lease_store, record, self.takeover_after_s, spark.sparkContext.cancelAllJobs)
+        if (jvm := getattr(spark.sparkContext._gateway, "proc", None)) is not None:
+            # killed alone, this process leaves a JVM behind that may be committing
+            lease.add_process(jvm.pid)
+        return lease
+
+    def close(self) -> None:
+        """End what the invocation holds. Raises LeaseLost in the place of what a lost lease made fail."""
+        if self._lease is None:
+            return
+        lost = self._lease.lost
+        self._lease.release()
+        if lost is not None and sys.exc_info()[0] is not None:
+            raise LeaseLost(f"the lease of the lake was lost: {lost}; what was not committed is not written")
 
     @staticmethod
     def _checked(lake: Lake) -> Lake:

@@ -43,7 +43,8 @@ class Training(Section):
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
-    duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it; over where the store does not answer so long")] = 60.0
+    duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it, over when it is not")] = 60.0
+    takeover_after_s: Annotated[float, Field(ge=0, description="on S3, when it is over: a request with its retries")] = 210.0
 
 
 class Emr(Section):

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from lake.clock import as_known
 from lake.columns import Column as LakeColumn
-from lake.commits import Guard, GuardedCommits
+from lake.commits import Guard, GuardedCommits, replayed
 from lake.errors import LakeError
 from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
@@ -38,6 +38,16 @@ class Lake:
         """Raise CommitLost where a commit that this lake made is not in the log any more."""
         if self._guarded is not None:
             self._guarded.check_all()
+
+    def kept(self, work: Callable[[], T]) -> T:
+        """What `work` returns, when all that this lake committed is in the log; it is run once more where something is not."""
+
+        def checked() -> T:
+            result = work()
+            self.check_commits()
+            return result
+
+        return replayed(checked)
 
     def _commit(self, name: str, write: Callable[[], T]) -> T:
         """The one way to a commit of a table."""

@@ -13,7 +13,6 @@ from typing import Literal, Self
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lake.conf import LeaseLimits
 from lake.errors import LakeError, LeaseHeld, LeaseLost
 from lake.lease_store import DiskStore, LeaseStore
 from lake.log import log
@@ -43,7 +42,8 @@ class Held(BaseModel):
 
     def describe(self) -> str:
         """Who, where, what and since when, for people."""
-        return f"{self.owner} on {self.host} (process {self.processes[0][0]}) runs `{self.command}` since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        process, since = self.processes[0][0], f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.owner} on {self.host} (process {process}) runs `{self.command}` since {since}"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def stands(store: LeaseStore) -> Standing:
     try:
         return Standing(number, listing.ages_s[number], Held.model_validate_json(body))
     except ValidationError as e:
-        raise LakeError(f"lease {number:012d}.json cannot be read: {e.errors()[0]['msg']}; `telematics lease release {number}`") from e
+        raise LakeError(
+            f"lease {number:012d}.json cannot be read: {e.errors()[0]['msg']}; `telematics lease release {number}`"
+        ) from e
 
 
 def is_over(standing: Standing, store: LeaseStore, takeover_after_s: float) -> bool:
@@ -93,6 +95,27 @@ def is_over(standing: Standing, store: LeaseStore, takeover_after_s: float) -> b
     if held is None or held.state == "released" or (isinstance(store, DiskStore) and _is_dead(held)):
         return True
     return standing.age_s > held.duration_s + takeover_after_s + CLOCK_MARGIN_S
+
+
+def refuse_if_held(store: LeaseStore, takeover_after_s: float) -> int:
+    """The chain's highest number. Raises LeaseHeld where its holder may still write."""
+    found = stands(store)
+    if not is_over(found, store, takeover_after_s):
+        raise LeaseHeld(_held_by(found))
+    return found.number
+
+
+def release_by_hand(store: LeaseStore, number: int) -> str:
+    """End the lease with the number, whoever holds it; a holder that lives notices before its next commit. Returns who it was.
+
+    Raises LeaseHeld where another number is the highest: it is not what was looked at.
+    """
+    found = stands(store)
+    if found.number != number or found.held is None:
+        raise LeaseHeld(f"lease {number} is not the last one: {_held_by(found)}" if found.number else "there is no lease")
+    if found.held.state == "released" or not _make(store, number + 1, found.held.model_copy(update={"state": "released"})):
+        raise LeaseHeld(f"lease {number} is not held any more: see `telematics lease show`")
+    return found.held.describe()
 
 
 def _is_dead(held: Held) -> bool:
@@ -119,13 +142,9 @@ class Lease:
         self._watchdog = threading.Thread(target=self._watch, name="lease", daemon=True)
 
     @classmethod
-    def take(cls, store: LeaseStore, record: Held, limits: LeaseLimits, takeover_after_s: float, on_loss: Callable[[], None]) -> Self:
+    def take(cls, store: LeaseStore, record: Held, takeover_after_s: float, on_loss: Callable[[], None]) -> Self:
         """Take the lease, or raise LeaseHeld naming its holder; nothing is waited for."""
-        before = stands(store)
-        if not is_over(before, store, takeover_after_s):
-            assert before.held is not None
-            raise LeaseHeld(_held_by(before))
-        number = before.number + 1
+        number = refuse_if_held(store, takeover_after_s) + 1
         if not _make(store, number, record):
             raise LeaseHeld(_held_by(stands(store)))
         if (now := stands(store)).number != number:
@@ -136,6 +155,11 @@ class Lease:
         lease = cls(store, record, number, on_loss)
         lease._watchdog.start()
         return lease
+
+    @property
+    def lost(self) -> str | None:
+        """Why the lease is not held any more; None while it is, as far as is known."""
+        return self._lost
 
     @property
     def nonce(self) -> str:

@@ -10,6 +10,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from lake.storage import on_s3, s3_client
+
+FOLDER = "_leases"
 _NAME = re.compile(r"(\d{12})\.json")
 _ALREADY_THERE = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -132,6 +135,14 @@ class S3Store:
 
     def _key(self, number: int) -> str:
         return f"{self.prefix}/{number:012d}.json"
+
+
+def lease_store(lake_root: str) -> LeaseStore:
+    """Where the leases of a lake are: <lake>/_leases."""
+    if not on_s3(lake_root):
+        return DiskStore(Path(lake_root).absolute() / FOLDER)
+    bucket, _, key = lake_root.removeprefix("s3://").rstrip("/").partition("/")
+    return S3Store(s3_client(), bucket, f"{key}/{FOLDER}" if key else FOLDER)
 
 
 def _utc(at: dt.datetime) -> dt.datetime:

@@ -53,7 +53,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
             yield stream
         return
     bucket, key = _bucket_and_key(path)
-    body = _client().get_object(Bucket=bucket, Key=key)["Body"]
+    body = s3_client().get_object(Bucket=bucket, Key=key)["Body"]
     try:
         yield body
     finally:
@@ -94,7 +94,7 @@ def _list_s3(pattern: str) -> list[StoredFile]:
     prefix = _WILDCARD.split(key)[0]
     wanted = re.compile(_glob_regex(key) if _WILDCARD.search(key) else re.escape(key.rstrip("/")) + "(/.*)?" if key else ".*")
     try:
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/"))
+        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/"))
         objects = [x for page in pages for x in page.get("Contents", []) if not x["Key"].endswith("/")]
     except (BotoCoreError, ClientError) as e:
         raise InputError(f"cannot list {pattern}: {' '.join(str(e).split())}") from e
@@ -118,7 +118,8 @@ def _bucket_and_key(path: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _client() -> Any:
+def s3_client() -> Any:
+    """boto3's client; who we are and where S3 is comes from AWS's standard chain."""
     import boto3
 
     return boto3.client("s3")
