@@ -3,6 +3,7 @@ comes only with --debug."""
 
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from jobs import (
     commands_restated,
 )
 from jobs.state import State
-from lake.errors import ConfigError, TelematicsError
+from lake.errors import ConfigError, EnvironmentProblem, TelematicsError
 from lake.log import forget, log
 
 INTERRUPTED = 130
@@ -63,7 +64,8 @@ def run(arguments: list[str]) -> int:
     code = _run(arguments)
     if structlog.is_configured():
         seconds = round(time.monotonic() - started, 3)
-        log().info("command ended", command=arguments, exit_code=code, seconds=seconds)
+        with suppress(OSError):
+            log().info("command ended", command=arguments, exit_code=code, seconds=seconds)
     return code
 
 
@@ -84,10 +86,20 @@ def _run(arguments: list[str]) -> int:
     except Exception as e:
         if debug:
             raise
-        if structlog.is_configured():
-            log().error("command failed", cause=one_line(e))
+        e = foreseen(e)
         errors.print(one_line(e))
+        # the log is on the lake's disk, which may be what is full
+        with suppress(OSError):
+            if structlog.is_configured():
+                log().error("command failed", cause=one_line(e))
         return e.exit_code if isinstance(e, TelematicsError) else 1
+
+
+def foreseen(error: Exception) -> Exception:
+    """The error, or what a Spark error that comes from the machine means."""
+    if isinstance(error, TelematicsError) or "No space left on device" not in str(error):
+        return error
+    return EnvironmentProblem("the disk is full: make room and run the same command again")
 
 
 def one_line(error: Exception) -> str:
