@@ -14,6 +14,7 @@ from jobs import commands_data, commands_look, commands_model, commands_night, c
 from jobs.state import State
 from lake.errors import ConfigError, TelematicsError
 from lake.log import forget, log
+from lake.s3 import failure_of_s3
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -35,7 +36,9 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
+    started: list[State] = context.obj
     context.obj = State(conf, lake, debug)
+    started.append(context.obj)
 
 
 for module in (commands_night, commands_data, commands_quarantine, commands_model, commands_look, commands_restated):
@@ -49,18 +52,21 @@ def run(arguments: list[str]) -> int:
     """Run one command line in this process. Returns the exit code; prints the one-line cause of a failure."""
     started = time.monotonic()
     forget()
-    code = _run(arguments)
+    states: list[State] = []
+    code = _run(arguments, states)
     if structlog.is_configured():
         seconds = round(time.monotonic() - started, 3)
         log().info("command ended", command=arguments, exit_code=code, seconds=seconds)
+        for state in states:
+            state.keep_log()
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], states: list[State]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
-        code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False)
+        code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False, obj=states)
         return code if isinstance(code, int) else 0
     except typer.Exit as e:
         return e.exit_code
@@ -70,13 +76,14 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
         return INTERRUPTED
-    except Exception as e:
+    except Exception as raised:
         if debug:
             raise
+        error = failure_of_s3(raised) or raised
         if structlog.is_configured():
-            log().error("command failed", cause=one_line(e))
-        errors.print(one_line(e))
-        return e.exit_code if isinstance(e, TelematicsError) else 1
+            log().error("command failed", cause=one_line(error))
+        errors.print(one_line(error))
+        return error.exit_code if isinstance(error, TelematicsError) else 1
 
 
 def one_line(error: Exception) -> str:

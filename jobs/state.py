@@ -11,10 +11,11 @@ from rich.console import Console
 
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
-from lake.errors import LakeError
+from lake.errors import LakeError, TelematicsError
 from lake.jars import S3_JARS, missing_jars
 from lake.log import configure
-from lake.storage import on_s3
+from lake.s3 import on_s3
+from lake.storage import keep
 
 terminal = Console(stderr=True, highlight=False)
 
@@ -50,7 +51,7 @@ class State:
     def lake(self) -> Lake:
         """The lake, for writing: Spark is started, the root is checked first."""
         check_writable(self.conf.lake)
-        configure(self.conf.logs_path, self.run_id, debug=self.debug)
+        configure(self.log_folder, self.run_id, debug=self.debug)
         return self._start(self.conf.lake, self.conf.landing.root)
 
     @cached_property
@@ -60,6 +61,19 @@ class State:
             raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
         configure(None, self.run_id, debug=self.debug)
         return self._start(self.conf.lake)
+
+    @property
+    def log_folder(self) -> Path:
+        """Where this invocation logs: one of its own for a lake on S3, which is kept there when it ends."""
+        return self.conf.logs_path / self.run_id if on_s3(self.conf.lake) else self.conf.logs_path
+
+    def keep_log(self) -> None:
+        """Keep the log of a lake on S3 below its _logs; a failure is said and changes nothing else."""
+        place = self.conf.kept(f"_logs/{self.run_id}")
+        try:
+            keep(self.log_folder, place)
+        except TelematicsError as e:
+            terminal.print(f"warning: the log stays in {self.log_folder}: {e}", soft_wrap=True)
 
     def will_read(self, *places: str) -> None:
         """Name what is going to be read besides the lake and the landing folder, before the lake is first asked for."""
@@ -75,7 +89,7 @@ class State:
             return Lake(spark_session(self.conf, jvm_log=self._jvm_log(), s3=s3), self.conf.lake)
 
     def _jvm_log(self) -> Path | None:
-        folder = self.conf.logs_path
+        folder = self.log_folder
         return folder / "spark.log" if folder.is_dir() and not self.debug else None
 
 
