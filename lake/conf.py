@@ -62,7 +62,7 @@ class S3Limits(Section):
     @property
     def longest_request_s(self) -> float:
         """What a request can take at most with all its retries and the waits between them."""
-        waits = 1.5 * self.first_wait_ms / 1000 * (2**self.retries - 1)
+        waits = 1.5 * self.first_wait_ms / 1000 * (2.0**self.retries - 1)
         return (self.retries + 1) * max(self.request_timeout_s, self.upload_timeout_s) + waits
 
 
