@@ -79,7 +79,7 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except Exception as raised:
         if debug:
             raise
-        error = failure_of_s3(raised) or raised
+        error = (failure_of_s3(raised, states[0].conf.lake) if states else None) or raised
         if structlog.is_configured():
             log().error("command failed", cause=one_line(error))
         errors.print(one_line(error))

@@ -99,11 +99,13 @@ def explained(path: str) -> Iterator[None]:
     """Turn what boto3 raises in the body into LakeError naming the path."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
+    from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
     try:
         yield
-    except (Boto3Error, BotoCoreError, ClientError) as e:
-        raise LakeError(f"{path}: {one_line(e)}") from e
+    except (Boto3Error, BotoCoreError, ClientError, RetriesExceededError, S3DownloadFailedError) as e:
+        # "max retries exceeded" says nothing of what happened each time
+        raise LakeError(f"{path}: {one_line(getattr(e, 'last_exception', e))}") from e
 
 
 def one_line(error: BaseException) -> str:
@@ -116,8 +118,9 @@ _PLACE = re.compile(r"\bs3[an]?://[^\s'\"),;]+")
 _CAUSE = re.compile(r"(?:Caused by: |^)[\w.$]*?(?:fs\.s3a\.\w+|java\.\w+\.\w+|\w+Exception): ?([^\n]+)", re.MULTILINE)
 
 
-def failure_of_s3(error: BaseException) -> LakeError | None:
-    """The one line for an error of S3A that reached Python with its Java stack, or of boto3 in a worker; None for any other."""
+def failure_of_s3(error: BaseException, lake: str) -> LakeError | None:
+    """The one line for an error of S3A that reached Python with its Java stack, or of boto3 in a worker; None for any other. `lake` is named
+    where the error names no place."""
     text = str(error)
     if ours := re.search(r"lake\.errors\.LakeError: (s3://[^\n]+)", text):
         return LakeError(ours[1])
@@ -125,4 +128,4 @@ def failure_of_s3(error: BaseException) -> LakeError | None:
         return None
     place, causes = _PLACE.search(text), _CAUSE.findall(text)
     cause = next((c for c in causes if "(Service: S3" in c or "timed out" in c or "onnect" in c), causes[-1] if causes else text)
-    return LakeError(f"{place[0].rstrip(':') if place else 'S3'}: {' '.join(cause.split())[:300]}")
+    return LakeError(f"{place[0].rstrip(':') if place else lake}: {' '.join(cause.split())[:300]}")

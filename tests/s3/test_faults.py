@@ -52,7 +52,7 @@ def held(lake: Lake) -> list[str]:
 
 def line_of(failure: BaseException, lake: Lake) -> str:
     """The one line a user gets."""
-    found = failure if isinstance(failure, LakeError) else failure_of_s3(failure)
+    found = failure if isinstance(failure, LakeError) else failure_of_s3(failure, lake.root)
     assert found is not None, f"no one line for {str(failure)[:2000]}"
     line = str(found)
     assert lake.root.removeprefix("s3://").split("/")[0] in line and "\n" not in line, line
