@@ -23,6 +23,7 @@ from jobs import (
 from jobs.state import State
 from lake.errors import ConfigError, EnvironmentProblem, TelematicsError
 from lake.log import forget, log
+from lake.s3 import failure_of_s3
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -44,7 +45,10 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
-    here = context.obj = State(conf, lake, debug)
+    here = State(conf, lake, debug)
+    started: list[State] = context.obj
+    started.append(here)
+    context.obj = here
     context.call_on_close(here.close)
 
 
@@ -61,19 +65,22 @@ def run(arguments: list[str]) -> int:
     """Run one command line in this process. Returns the exit code; prints the one-line cause of a failure."""
     started = time.monotonic()
     forget()
-    code = _run(arguments)
+    states: list[State] = []
+    code = _run(arguments, states)
     if structlog.is_configured():
         seconds = round(time.monotonic() - started, 3)
         with suppress(OSError):
             log().info("command ended", command=arguments, exit_code=code, seconds=seconds)
+        for state in states:
+            state.keep_log()
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], states: list[State]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
-        code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False)
+        code = typer.main.get_command(app).main(args=arguments, prog_name="telematics", standalone_mode=False, obj=states)
         return code if isinstance(code, int) else 0
     except typer.Exit as e:
         return e.exit_code
@@ -83,16 +90,16 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
         return INTERRUPTED
-    except Exception as e:
+    except Exception as raised:
         if debug:
             raise
-        e = foreseen(e)
-        errors.print(one_line(e))
+        error = foreseen((failure_of_s3(raised, states[0].conf.lake) if states else None) or raised)
+        errors.print(one_line(error))
         # the log is on the lake's disk, which may be what is full
         with suppress(OSError):
             if structlog.is_configured():
-                log().error("command failed", cause=one_line(e))
-        return e.exit_code if isinstance(e, TelematicsError) else 1
+                log().error("command failed", cause=one_line(error))
+        return error.exit_code if isinstance(error, TelematicsError) else 1
 
 
 def foreseen(error: Exception) -> Exception:

@@ -5,13 +5,15 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lake.conf import Conf
 from lake.errors import ConfigError, EnvironmentProblem
-from lake.jars import DELTA_JARS, ensure_jars, missing_jars
+from lake.jars import DELTA_JARS, S3_JARS, Jar, ensure_jars, missing_jars
 from lake.java import JAVA_MAJOR, MEND, find_java, installed_jdk_folder
+from lake.s3 import on_s3
 
 PYTHON = (3, 11)
 """What EMR emr-spark-8.1.0 offers and requirements.lock is made for."""
@@ -40,6 +42,7 @@ def checks(conf: Conf) -> list[Check]:
     local = {name: Path(folder).expanduser() for name, folder in folders.items() if folder and not folder.startswith("s3://")}
     found = [python(), packages(), spark_home(), java()]
     found += [jars(local["jars"])] if "jars" in local else []
+    found += [jars(local["jars"], "jars of S3", S3_JARS)] if "jars" in local and on_s3(conf.lake) else []
     found += [writable(name, folder) for name, folder in local.items()]
     found += [disk(local["lake"])] if "lake" in local else []
     return [*found, memory()]
@@ -52,7 +55,7 @@ def mend(conf: Conf) -> None:
     except EnvironmentProblem:
         _install_jdk(installed_jdk_folder())
     if conf.jars is not None:
-        ensure_jars(Path(conf.jars).expanduser())
+        ensure_jars(Path(conf.jars).expanduser(), DELTA_JARS + (S3_JARS if on_s3(conf.lake) else ()))
 
 
 def python() -> Check:
@@ -101,11 +104,11 @@ def java() -> Check:
         return Check("java", False, str(e).split(f": {MEND}")[0], f"{MEND[0].upper()}{MEND[1:]}.")
 
 
-def jars(folder: Path) -> Check:
-    """Delta's jars, by checksum."""
-    bad = [jar.file_name for jar in missing_jars(folder)]
-    what = f"missing or not the pinned ones in {folder}: {', '.join(bad)}" if bad else f"{len(DELTA_JARS)} in {folder}"
-    return Check("jars", not bad, what, "Run `telematics doctor --mend` with a way to the internet." if bad else "")
+def jars(folder: Path, name: str = "jars", wanted: Sequence[Jar] = DELTA_JARS) -> Check:
+    """Delta's jars, or those of S3, by checksum."""
+    bad = [jar.file_name for jar in missing_jars(folder, wanted)]
+    what = f"missing or not the pinned ones in {folder}: {', '.join(bad)}" if bad else f"{len(wanted)} in {folder}"
+    return Check(name, not bad, what, "Run `telematics doctor --mend` with a way to the internet." if bad else "")
 
 
 def writable(name: str, folder: Path) -> Check:

@@ -12,6 +12,7 @@ from jobs.context import JobContext, JobResult
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.features import FEATURES
+from lake.storage import keep
 from lake.tables import DRIFT, SCORES
 from monitoring.binning import PARTIALS, Bins, Summary, bins_of, partial_summaries, summarise
 from monitoring.drift import Drift, Monitored, Side, compare
@@ -52,7 +53,9 @@ def run(ctx: JobContext) -> JobResult:
     drifts = _drifts(columns, reference, current, reference_sample)
     df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in drifts], DRIFT.schema).coalesce(1)
     rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
-    write_report(ctx.conf.reports_path / "nights" / f"{ctx.date}", f"{ctx.date}", reference_sample, current_sample, drifts)
+    folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
+    write_report(folder, f"{ctx.date}", reference_sample, current_sample, drifts)
+    keep(folder, kept)
     gone = [d.column for d in drifts if d.drifted]
     return JobResult(
         rows, f"{len(gone)} of {rows} columns drifted" + (f": {', '.join(gone[:5])}" if gone else ""), {"drifted": gone}

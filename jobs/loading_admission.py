@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-from lake.storage import S3, StoredFile, opened
+from lake.s3 import on_s3
+from lake.storage import StoredFile, opened
 
 CHUNK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 20
@@ -181,7 +182,7 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _parquet(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admission:
     if file.size_bytes == 0:
         raise Refused("empty_file")
-    if not file.path.startswith(S3):
+    if not on_s3(file.path):
         return _footer(file, file.path, wanted)
     with NamedTemporaryFile(suffix=".parquet") as copy:
         for chunk in chunks:

@@ -7,6 +7,7 @@ from expectations.gate import QualityGate
 from expectations.results import read_results
 from jobs import page_facts as facts
 from jobs.context import JobContext, JobResult
+from lake.storage import fetch, keep
 from monitoring.night import Night
 from monitoring.page import render_index, render_night
 from monitoring.verdict import verdict
@@ -17,7 +18,8 @@ PAGE = "index.html"
 
 def run(ctx: JobContext) -> JobResult:
     """Write nights/<date>/index.html and the list of nights below the reports folder, from the gold tables alone."""
-    reports = ctx.conf.reports_path
+    reports, kept = ctx.conf.reports_path, ctx.conf.kept("_reports")
+    fetch(kept, reports, DATA)  # a driver that is made anew for each night draws the list of all nights
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
     night = collect(ctx, reports)
@@ -25,6 +27,7 @@ def run(ctx: JobContext) -> JobResult:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATA).write_text(night.model_dump_json(indent=1))
     draw(reports, ctx.date)
+    keep(reports, kept)
     found = verdict(night)
     return JobResult(0, f"{found.light}: {found.sentence}", {"light": found.light, "page": str(folder / PAGE)})
 

@@ -14,13 +14,14 @@ from rich.console import Console
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
-from lake.errors import LakeError, LeaseLost
+from lake.errors import LakeError, LeaseLost, TelematicsError
 from lake.format_version import check_format
 from lake.jars import S3_JARS, missing_jars
 from lake.lease import Lease, myself, refuse_if_held
 from lake.lease_store import LeaseStore, lease_store
 from lake.log import configure
-from lake.storage import on_s3
+from lake.s3 import on_s3
+from lake.storage import keep
 
 terminal = Console(stderr=True, highlight=False)
 
@@ -62,7 +63,7 @@ class State:
     def older_lake(self) -> Lake:
         """The lake, for upgrading: of whatever format."""
         check_writable(self.conf.lake)
-        configure(self.conf.logs_path, self.run_id, debug=self.debug)
+        configure(self.log_folder, self.run_id, debug=self.debug)
         # before Spark's seconds; taken is it when there is something to cancel
         refuse_if_held(self.lease_store, self.takeover_after_s)
         spark = self._start(self.conf.lake, self.conf.landing.root).spark
@@ -73,7 +74,7 @@ class State:
     def frames_lake(self) -> Lake:
         """The lake, for training, which holds no lease: a frame is named by its content, and nothing else is written."""
         check_writable(self.conf.lake)
-        configure(self.conf.logs_path, self.run_id, debug=self.debug)
+        configure(self.log_folder, self.run_id, debug=self.debug)
         return self._checked(self._start(self.conf.lake, self.conf.landing.root))
 
     @cached_property
@@ -84,7 +85,7 @@ class State:
     @property
     def takeover_after_s(self) -> float:
         """On disk nothing is under way that has a time-out."""
-        return self.conf.lease.takeover_after_s if on_s3(self.conf.lake) else 0.0
+        return self.conf.s3.longest_request_s if on_s3(self.conf.lake) else 0.0
 
     def _take_lease(self, spark: SparkSession) -> Lease:
         record = myself(" ".join(["telematics", *sys.argv[1:]]), self.conf.lease.duration_s)
@@ -99,7 +100,10 @@ class State:
         if self._lease is None:
             return
         lost = self._lease.lost
-        self._lease.release()
+        try:
+            self._lease.release()
+        except TelematicsError as e:
+            terminal.print(f"warning: the lease was not released and ends by itself: {e}", soft_wrap=True)
         if lost is not None and sys.exc_info()[0] is not None:
             raise LeaseLost(f"the lease of the lake was lost: {lost}; what was not committed is not written")
 
@@ -118,6 +122,19 @@ class State:
         configure(None, self.run_id, debug=self.debug)
         return self._checked(self._start(self.conf.lake))
 
+    @property
+    def log_folder(self) -> Path:
+        """Where this invocation logs: one of its own for a lake on S3, which is kept there when it ends."""
+        return self.conf.logs_path / self.run_id if on_s3(self.conf.lake) else self.conf.logs_path
+
+    def keep_log(self) -> None:
+        """Keep the log of a lake on S3 below its _logs; a failure is said and changes nothing else."""
+        place = self.conf.kept(f"_logs/{self.run_id}")
+        try:
+            keep(self.log_folder, place)
+        except TelematicsError as e:
+            terminal.print(f"warning: the log stays in {self.log_folder}: {e}", soft_wrap=True)
+
     def will_read(self, *places: str) -> None:
         """Name what is going to be read besides the lake and the landing folder, before the lake is first asked for."""
         self._places += places
@@ -132,7 +149,7 @@ class State:
             return Lake(spark_session(self.conf, jvm_log=self._jvm_log(), s3=s3), self.conf.lake)
 
     def _jvm_log(self) -> Path | None:
-        folder = self.conf.logs_path
+        folder = self.log_folder
         return folder / "spark.log" if folder.is_dir() and not self.debug else None
 
 

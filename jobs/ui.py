@@ -15,6 +15,7 @@ from typing import Any
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem
+from lake.storage import fetch
 
 HOST = "127.0.0.1"
 STOP_S = 10.0
@@ -60,6 +61,7 @@ def serve(conf: Conf, port: int, open_browser: bool = False) -> None:
         check_free(p)
     folder = conf.reports_path.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    fetch(conf.kept("_reports"), folder)
     reports_url, mlflow_url = (f"http://{HOST}:{p}/" for p in (port, port + 1))
     handler = partial(ReportsHandler, directory=str(folder), mlflow_url=mlflow_url)
     with ThreadingHTTPServer((HOST, port), handler) as server:

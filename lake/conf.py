@@ -44,7 +44,6 @@ class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
     duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it, over when it is not")] = 60.0
-    takeover_after_s: Annotated[float, Field(ge=0, description="on S3, when it is over: a request with its retries")] = 210.0
 
 
 class Emr(Section):
@@ -59,6 +58,21 @@ class Emr(Section):
     spark_submit: Annotated[dict[str, str], Field(description="Spark settings that must be known before the driver starts")] = {}
 
 
+class S3Limits(Section):
+    """How long one request to S3 may take, and how often it is tried again."""
+
+    request_timeout_s: Annotated[int, Field(ge=15, description="a request without a body; S3A takes no less than 15 s")] = 15
+    upload_timeout_s: Annotated[int, Field(ge=15, description="one PUT, of as many MB at most")] = 30
+    retries: Annotated[int, Field(ge=0, le=8, description="after the first try, with a wait that doubles")] = 5
+    first_wait_ms: Annotated[int, Field(gt=0, description="before the first retry, half as much more or less")] = 500
+
+    @property
+    def longest_request_s(self) -> float:
+        """What a request can take at most with all its retries and the waits between them."""
+        waits = 1.5 * self.first_wait_ms / 1000 * (2.0**self.retries - 1)
+        return (self.retries + 1) * max(self.request_timeout_s, self.upload_timeout_s) + waits
+
+
 class Conf(BaseSettings):
     """Everything that differs between a laptop, staging and production."""
 
@@ -67,9 +81,9 @@ class Conf(BaseSettings):
     lake: Annotated[str, Field(description="lake root: a folder or s3://bucket/prefix")]
     landing: Landing
     sources_folder: Annotated[str | None, Field(description="folder of source files; null: the ones shipped")] = None
-    mlflow_tracking_uri: Annotated[str | None, Field(description="null: SQLite below the lake")] = None
-    reports: Annotated[str | None, Field(description="folder of reports and data docs; null: below the lake")] = None
-    logs: Annotated[str | None, Field(description="folder of JSON-lines logs; null: below the lake")] = None
+    mlflow_tracking_uri: Annotated[str | None, Field(description="null: SQLite below the lake or ./var/s3")] = None
+    reports: Annotated[str | None, Field(description="folder of reports and data docs; null: below the lake or ./var/s3")] = None
+    logs: Annotated[str | None, Field(description="folder of JSON-lines logs; null: below the lake or ./var/s3")] = None
     jars: Annotated[str | None, Field(description="folder of the pinned jars; null: EMR brings Java and Delta")] = (
         "~/.cache/insurityai-telematics/jars"
     )
@@ -77,6 +91,7 @@ class Conf(BaseSettings):
     training: Training = Training()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
+    s3: S3Limits = S3Limits()
     emr: Annotated[Emr | None, Field(description="where `telematics emr` submits to; null: nowhere")] = None
     ui_port: Annotated[int, Field(description="loopback port of `telematics ui`")] = 8765
 
@@ -102,10 +117,14 @@ class Conf(BaseSettings):
         return env_settings, init_settings
 
     def below_lake(self, given: str | None, name: str) -> Path:
-        """A local folder that belongs to the lake, unless the configuration names another."""
-        if given is None and self.lake.startswith("s3://"):
-            raise ConfigError(f"lake {self.lake} is on S3: set `{name.lstrip('_')}` to a local folder in the configuration")
-        return Path(given if given is not None else f"{self.lake}/{name}")
+        """A local folder that belongs to the lake: the one given, else below the lake, or below ./var for a lake on S3."""
+        if given is not None:
+            return Path(given)
+        return Path("var/s3", self.lake.removeprefix("s3://"), name) if self.lake.startswith("s3://") else Path(self.lake, name)
+
+    def kept(self, name: str) -> str | None:
+        """Where on S3 the files of a local folder are kept, so that they outlive the driver; None for a lake on disk."""
+        return f"{self.lake.rstrip('/')}/{name}" if self.lake.startswith("s3://") else None
 
     @property
     def reports_path(self) -> Path:

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from lake.storage import on_s3, s3_client
+from lake.s3 import bucket_and_key, client, explained, on_s3
 
 FOLDER = "_leases"
 _NAME = re.compile(r"(\d{12})\.json")
@@ -104,34 +104,42 @@ class S3Store:
         """A PUT with If-None-Match: S3 refuses the second."""
         from botocore.exceptions import ClientError
 
-        try:
-            self.client.put_object(Bucket=self.bucket, Key=self._key(number), Body=body, IfNoneMatch="*")
-        except ClientError as e:
-            if e.response["Error"]["Code"] not in _ALREADY_THERE:
-                raise
-            return False
-        return True
+        with explained(self._place):
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=self._key(number), Body=body, IfNoneMatch="*")
+            except ClientError as e:
+                if e.response["Error"]["Code"] not in _ALREADY_THERE:
+                    raise
+                return False
+            return True
 
     def listing(self) -> Listing:
         """The clock is the date of S3's answer, to the second."""
         ages: dict[int, float] = {}
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"):
-            now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
-            for x in page.get("Contents", []):
-                if found := _NAME.fullmatch(x["Key"].removeprefix(f"{self.prefix}/")):
-                    ages[int(found[1])] = (now - _utc(x["LastModified"])).total_seconds()
+        with explained(self._place):
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"):
+                now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+                for x in page.get("Contents", []):
+                    if found := _NAME.fullmatch(x["Key"].removeprefix(f"{self.prefix}/")):
+                        ages[int(found[1])] = (now - _utc(x["LastModified"])).total_seconds()
         return Listing(ages)
 
     def read(self, number: int) -> bytes | None:
         """The object's content, None where it is gone."""
-        try:
-            return bytes(self.client.get_object(Bucket=self.bucket, Key=self._key(number))["Body"].read())
-        except self.client.exceptions.NoSuchKey:
-            return None
+        with explained(self._place):
+            try:
+                return bytes(self.client.get_object(Bucket=self.bucket, Key=self._key(number))["Body"].read())
+            except self.client.exceptions.NoSuchKey:
+                return None
 
     def delete(self, number: int) -> None:
         """Nothing where it is gone."""
-        self.client.delete_object(Bucket=self.bucket, Key=self._key(number))
+        with explained(self._place):
+            self.client.delete_object(Bucket=self.bucket, Key=self._key(number))
+
+    @property
+    def _place(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
 
     def _key(self, number: int) -> str:
         return f"{self.prefix}/{number:012d}.json"
@@ -141,8 +149,8 @@ def lease_store(lake_root: str) -> LeaseStore:
     """Where the leases of a lake are: <lake>/_leases."""
     if not on_s3(lake_root):
         return DiskStore(Path(lake_root).absolute() / FOLDER)
-    bucket, _, key = lake_root.removeprefix("s3://").rstrip("/").partition("/")
-    return S3Store(s3_client(), bucket, f"{key}/{FOLDER}" if key else FOLDER)
+    bucket, key = bucket_and_key(lake_root.rstrip("/"))
+    return S3Store(client(), bucket, f"{key}/{FOLDER}" if key else FOLDER)
 
 
 def _utc(at: dt.datetime) -> dt.datetime:

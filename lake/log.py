@@ -8,12 +8,13 @@ from typing import Any
 
 import structlog
 
+FILE = "telematics.jsonl"
 _TERMINAL_LEVELS = {"warning"}
 """Errors reach the terminal as the command's one-line cause."""
 
 
 def configure(folder: Path | None, run_id: str, *, debug: bool = False) -> None:
-    """Send every event to <folder>/telematics.jsonl, and warnings (with debug: all) to the terminal.
+    """Send every event to <folder>/<FILE>, and warnings (with debug: all) to the terminal.
 
     A folder that cannot be written is reported by the command that needs the lake; logging then goes on without it.
     """
@@ -49,7 +50,7 @@ def _open(folder: Path | None) -> Any:
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / "telematics.jsonl").open("a")
+        return (folder / FILE).open("a")
     except OSError:
         return None
 

@@ -59,7 +59,7 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
-    reach = session_settings(own_jars=conf.jars is not None) if s3 else {}
+    reach = session_settings(conf.s3, own_jars=conf.jars is not None) if s3 else {}
     for key, value in {**BASE, **reach, **conf.spark, **_java_options(conf)}.items():
         builder = builder.config(key, value)
     with _stderr_to(jvm_log):

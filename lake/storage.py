@@ -1,23 +1,22 @@
 """Files outside the lake: listing and reading them, on disk and on S3."""
 
 import glob
+import hashlib
+import mimetypes
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from lake.errors import InputError
+from lake.s3 import SCHEME, bucket_and_key, client, explained, on_s3, one_line
 
-S3 = "s3://"
-
-
-def on_s3(path: str) -> bool:
-    """Whether a path is on S3 and not on disk."""
-    return path.startswith(S3)
-
+SPOOL_BYTES = 64 << 20
+"""An object up to this size is held in memory while it is read, a larger one on disk."""
 
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -34,7 +33,7 @@ class StoredFile:
 def list_files(pattern: str) -> list[StoredFile]:
     """Files of a path, a glob or a folder (with all below it), by path; hidden ones (`.x`, `_x`) are left out, as Spark
     leaves them out. `*` stops at a slash, `**` does not. Empty where there is none. Raises InputError if S3 refuses."""
-    files = _list_s3(pattern) if pattern.startswith(S3) else _list_local(pattern)
+    files = _list_s3(pattern) if on_s3(pattern) else _list_local(pattern)
     return sorted(files, key=lambda f: f.path)
 
 
@@ -47,23 +46,51 @@ def join(root: str, pattern: str) -> str:
 
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
-    """The bytes of a file, to be read as a stream."""
-    if not path.startswith(S3):
+    """The bytes of a file, to be read as a stream. An object is fetched whole first: a connection that is cut in its middle
+    is then resumed, and a reader never takes its end for the end of the file. Raises LakeError where S3 does not give it."""
+    if not on_s3(path):
         with open(path, "rb") as stream:
             yield stream
         return
-    bucket, key = _bucket_and_key(path)
-    body = s3_client().get_object(Bucket=bucket, Key=key)["Body"]
-    try:
-        yield body
-    finally:
-        body.close()
+    with SpooledTemporaryFile(SPOOL_BYTES) as spool:
+        bucket, key = bucket_and_key(path)
+        with explained(path):
+            client().download_fileobj(bucket, key, spool)
+        spool.seek(0)
+        yield spool
+
+
+def keep(folder: Path, place: str | None) -> None:
+    """Copy the files of a folder to a place on S3 that differ from what is there; nothing where there is no place."""
+    if place is None or not folder.is_dir():
+        return
+    bucket, prefix = bucket_and_key(place)
+    with explained(place):
+        there = {x["Key"]: x["ETag"].strip('"') for x in _objects(bucket, f"{prefix}/")}
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            key = f"{prefix}/{path.relative_to(folder).as_posix()}"
+            if there.get(key) != hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest():
+                kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+                client().upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind})
+
+
+def fetch(place: str | None, folder: Path, ending: str = "") -> None:
+    """Copy the objects below a place whose names end so into a folder, the ones that it has not; what keep does, back."""
+    if place is None:
+        return
+    bucket, prefix = bucket_and_key(place)
+    with explained(place):
+        for key in (x["Key"] for x in _objects(bucket, f"{prefix}/") if x["Key"].endswith(ending)):
+            target = (folder / key.removeprefix(f"{prefix}/")).resolve()
+            if target.is_relative_to(folder.resolve()) and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                client().download_file(bucket, key, str(target))
 
 
 def spark_path(path: str) -> str:
     """The path for a Spark reader, which would take these characters for a glob."""
     escaped = re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
-    return escaped if path.startswith(S3) else f"file://{escaped}"
+    return escaped if on_s3(path) else f"file://{escaped}"
 
 
 def _list_local(pattern: str) -> list[StoredFile]:
@@ -90,20 +117,24 @@ def _hidden(relative: str) -> bool:
 def _list_s3(pattern: str) -> list[StoredFile]:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    bucket, key = _bucket_and_key(pattern)
+    bucket, key = bucket_and_key(pattern)
     prefix = _WILDCARD.split(key)[0]
     wanted = re.compile(_glob_regex(key) if _WILDCARD.search(key) else re.escape(key.rstrip("/")) + "(/.*)?" if key else ".*")
     try:
-        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/"))
-        objects = [x for page in pages for x in page.get("Contents", []) if not x["Key"].endswith("/")]
+        objects = _objects(bucket, prefix.rstrip("/"))
     except (BotoCoreError, ClientError) as e:
-        raise InputError(f"cannot list {pattern}: {' '.join(str(e).split())}") from e
+        raise InputError(f"cannot list {pattern}: {one_line(e)}") from e
     hidden_from = prefix.rfind("/") + 1
     return [
-        StoredFile(f"{S3}{bucket}/{x['Key']}", x["Size"], f"{x['Size']}-{x['ETag'].strip(chr(34))}")
+        StoredFile(f"{SCHEME}{bucket}/{x['Key']}", x["Size"], f"{x['Size']}-{x['ETag'].strip(chr(34))}")
         for x in objects
         if wanted.fullmatch(x["Key"]) and not _hidden(x["Key"][hidden_from:])
     ]
+
+
+def _objects(bucket: str, prefix: str) -> list[dict[str, Any]]:
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [x for page in pages for x in page.get("Contents", []) if not x["Key"].endswith("/")]
 
 
 def _glob_regex(pattern: str) -> str:
@@ -111,15 +142,3 @@ def _glob_regex(pattern: str) -> str:
     tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\])", pattern)
     meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(meaning.get(t) or (t.replace("[!", "[^") if re.fullmatch(r"\[.+\]", t) else re.escape(t)) for t in tokens)
-
-
-def _bucket_and_key(path: str) -> tuple[str, str]:
-    bucket, _, key = path.removeprefix(S3).partition("/")
-    return bucket, key
-
-
-def s3_client() -> Any:
-    """boto3's client; who we are and where S3 is comes from AWS's standard chain."""
-    import boto3
-
-    return boto3.client("s3")
