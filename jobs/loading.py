@@ -43,13 +43,17 @@ from lake.tables import POINTS, POLICY_DAYS
 __all__ = ["LoadResult", "knowledge_floor", "load", "load_listed", "open_from"]
 
 
+MIN_RECORDS_OF_DRIFT = 10
+"""Of fewer records all may be wrong by chance."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What parsing gave: sums and time of receipt per file, and counts by reason."""
 
     sums: dict[str, Sums]
     received_ts: dict[str, dt.datetime | None]
-    reasons: dict[str, int]
+    reasons: dict[str, Counter[str]]
 
 
 def load(  # noqa: PLR0913 - what a command line can say about a load
@@ -111,12 +115,16 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
     # only a replay brings back what is in quarantine, whatever the rules say by now
     quarantined = held_records(batch, admitted)
-    free = good.join(quarantined, on=LINE, how="left_anti")
+    is_any_held = not quarantined.isEmpty()
+    free = good.join(quarantined, on=LINE, how="left_anti") if is_any_held else good
     partitions = sorted({p for b in found for p in b.partitions})
     known = None if batch.table.name == POINTS.name else standing(batch, free, partitions)
     if not resumed:
-        stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
-        held_back(batch, free, known, partitions).unionByName(stays).write.mode("overwrite").parquet(f"{folder}/held")
+        back = held_back(batch, free, known, partitions)
+        if is_any_held:
+            stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
+            back = back.unionByName(stays)
+        back.write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
     counts = held.groupBy("source_file", "status").count().collect()
     duplicate, present, stayed = (_by_path(counts, status) for status in ("duplicate", "present", "quarantined"))
@@ -143,9 +151,24 @@ def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> 
     return (reader if schema is None else reader.schema(schema)).parquet(folder)
 
 
-def _reasons(refused: DataFrame) -> dict[str, int]:
-    counted = refused.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
-    return {row["reason"]: row["count"] for row in counted}
+def _reasons(refused: DataFrame) -> dict[str, Counter[str]]:
+    """How often each reason was given, by path."""
+    counted = refused.select("source_file", F.explode("reasons").alias("reason")).groupBy("source_file", "reason").count()
+    found: dict[str, Counter[str]] = {}
+    for row in counted.collect():
+        found.setdefault(row["source_file"], Counter())[row["reason"]] = row["count"]
+    return found
+
+
+def _drifted(reasons: dict[str, Counter[str]], sums: dict[str, Sums]) -> tuple[tuple[str, str], ...]:
+    """(path, what) of files where a mapped column can be read in no record: their provider has changed it."""
+    gone = ("wrong_type:", "missing:")
+    return tuple(
+        (path, f"in no record: {reason}")
+        for path, of_file in sorted(reasons.items())
+        for reason, n in sorted(of_file.items())
+        if reason.startswith(gone) and n == sums[path].read >= MIN_RECORDS_OF_DRIFT
+    )
 
 
 def _refused(batch: Batch, found: Sequence[Block]) -> Counter[str]:
@@ -180,17 +203,22 @@ def _ledger_rows(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sum
 
 def _result(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -> LoadResult:
     """Sums of a file that the ledger has for this batch are the ledger's: they were fixed when it was loaded first."""
-    sums = dict(copies)
+    sums = {row.source_file: _of_ledger(row) for row in plan.again} | copies
     for a in plan.parse:
         row = plan.ledgered(a, INGESTED)
-        again = Sums(row.read, row.accepted, row.duplicate, row.quarantined) if row else None
-        sums[a.file.path] = again or loaded.sums[a.file.path]
+        sums[a.file.path] = _of_ledger(row) if row else loaded.sums[a.file.path]
     return LoadResult(
-        source=batch.source.name, files=len(sums) + len(plan.refused), known=plan.known, duplicate_files=len(copies),
+        source=batch.source.name, files=len(sums) + len(plan.refused), known=plan.known,
+        duplicate_files=len(copies) + sum(row.status == DUPLICATE_FILE for row in plan.again),
         read=sum(x.read for x in sums.values()), accepted=sum(x.accepted for x in sums.values()),
         duplicate=sum(x.duplicate for x in sums.values()), quarantined=sum(x.quarantined for x in sums.values()),
-        reasons=loaded.reasons, refused=tuple((a.file.path, a.reason or "") for a in plan.refused),
+        reasons=dict(sum(loaded.reasons.values(), Counter())), drifted=_drifted(loaded.reasons, sums),
+        refused=tuple((a.file.path, a.reason or "") for a in plan.refused),
     )  # fmt: skip
+
+
+def _of_ledger(row: Row) -> Sums:
+    return Sums(row["read"], row["accepted"], row["duplicate"], row["quarantined"])
 
 
 def _staging(batch: Batch, admitted: Sequence[Admission]) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+import numpy as np
+
 from lake.s3 import on_s3
 from lake.storage import StoredFile, opened
 
@@ -23,8 +25,15 @@ MAX_INFLATED_BYTES = 4 << 30
 MAX_RATIO = 200
 """Telematics text compresses 5 to 30 times; deflate ends at 1,032, which is where bombs are."""
 RATIO_FROM_BYTES = 10 << 20
+MAX_GZIP_MEMBERS = 100_000
+"""A stream that zips each batch of records makes some thousands a file; members without content cost time and inflate nothing."""
+SLICE_BYTES = 64 << 10
+"""zlib hands back what follows a member as a copy: of a slice, not of a chunk."""
+PARQUET_BATCH_ROWS = 65_536
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 GZIP_MAGIC = b"\x1f\x8b"
-PARQUET_MAGIC = b"PAR1"
+IS_SPACE = np.isin(np.arange(256), list(b" \t\n\r\x0b\x0c"))
+"""By byte: white space, which is all that a blank line has."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +106,39 @@ class _Lines:
     def feed(self, chunk: bytes, final: bool = False) -> None:
         """Take in one chunk. Raises Refused for a line over the limit or bytes that are not of the encoding."""
         self.inflated += len(chunk)
+        self._decode(chunk, final)
+        end = chunk.rfind(b"\n") + 1
+        whole, self._tail = (self._tail + chunk[:end], chunk[end:]) if end else (b"", self._tail + chunk)
+        if final and self._tail:
+            whole, self._tail = self._tail + b"\n", b""
+        if len(self._tail) > MAX_LINE_BYTES:
+            raise Refused("line_too_long")
+        if whole:
+            self._count(whole)
+
+    def _decode(self, chunk: bytes, final: bool) -> None:
+        if chunk.isascii() and not self._decoder.getstate()[0]:
+            return
         try:
             self._decoder.decode(chunk, final)
         except UnicodeDecodeError as e:
             raise Refused("wrong_encoding") from e
-        lines = (self._tail + chunk).split(b"\n")
-        if max(map(len, lines)) > MAX_LINE_BYTES:
+
+    def _count(self, whole: bytes) -> None:
+        """Take in lines that have ended."""
+        if self.first is None:
+            if whole.startswith(UTF_16):
+                raise Refused("wrong_encoding")
+            whole = whole.removeprefix(codecs.BOM_UTF8)
+            self.first = whole[: whole.index(b"\n")]
+        text = np.frombuffer(whole, np.uint8)
+        ends = np.flatnonzero(text == ord("\n"))
+        begins = np.r_[0, ends[:-1] + 1]
+        if (ends - begins).max() > MAX_LINE_BYTES:
             raise Refused("line_too_long")
-        self._tail = b"" if final else lines.pop()
-        if self.first is None and lines:
-            self.first = lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
-        self.filled += sum(1 for x in lines if x and not x.isspace())
+        doubtful = np.flatnonzero(IS_SPACE[text[begins]])
+        blank = sum(1 for i in doubtful.tolist() if begins[i] == ends[i] or whole[begins[i] : ends[i]].isspace())
+        self.filled += len(ends) - blank
 
 
 def _text(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admission:
@@ -117,6 +148,8 @@ def _text(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admissio
     lines.feed(b"", final=True)
     if lines.filled == 0:
         raise Refused("empty_file")
+    if lines.filled == 1 and b"\r" in (lines.first or b"").rstrip(b"\r"):
+        raise Refused("lines_end_in_cr")
     found = Admission(file, "", lines.inflated, lines.filled)
     if wanted.type == "jsonl":
         return found
@@ -137,16 +170,18 @@ def _inflated(chunks: Iterator[bytes], named_gz: bool) -> Iterator[bytes]:
     if not zipped:
         yield from _limited(first, chunks)
         return
-    stored = inflated = 0
+    stored = inflated = members = 0
     member = zlib.decompressobj(wbits=31)
-    for chunk in _chain(first, chunks):
+    for chunk in _slices(_chain(first, chunks)):
         stored += len(chunk)
         pending = chunk
         while pending:
             if member.eof:
                 if not pending.strip(b"\0"):
                     break
-                member = zlib.decompressobj(wbits=31)
+                member, members = zlib.decompressobj(wbits=31), members + 1
+                if members >= MAX_GZIP_MEMBERS:
+                    raise Refused("too_many_gzip_members")
             piece, pending = _piece(member, pending)
             inflated += len(piece)
             if inflated > MAX_INFLATED_BYTES or (inflated > RATIO_FROM_BYTES and inflated > MAX_RATIO * stored):
@@ -154,6 +189,12 @@ def _inflated(chunks: Iterator[bytes], named_gz: bool) -> Iterator[bytes]:
             yield piece
     if not member.eof:
         raise Refused("truncated_gzip")
+
+
+def _slices(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for begin in range(0, len(chunk), SLICE_BYTES):
+            yield chunk[begin : begin + SLICE_BYTES]
 
 
 def _piece(member: "zlib._Decompress", pending: bytes) -> tuple[bytes, bytes]:
@@ -183,26 +224,35 @@ def _parquet(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admis
     if file.size_bytes == 0:
         raise Refused("empty_file")
     if not on_s3(file.path):
-        return _footer(file, file.path, wanted)
+        return _pages(file, file.path, wanted)
     with NamedTemporaryFile(suffix=".parquet") as copy:
         for chunk in chunks:
             copy.write(chunk)
         copy.flush()
-        return _footer(file, copy.name, wanted)
+        return _pages(file, copy.name, wanted)
 
 
-def _footer(file: StoredFile, path: str, wanted: Wanted) -> Admission:
+def _pages(file: StoredFile, path: str, wanted: Wanted) -> Admission:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as e:
+        content = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as e:
         raise Refused("not_parquet") from e
-    schema = metadata.schema.to_arrow_schema()
-    _check_columns(wanted, schema.names)
-    shape = "\n".join(f"{x.name} {x.type}" for x in schema)
-    return Admission(file, "", file.size_bytes, metadata.num_rows, shape)
+    with content:
+        schema = content.schema_arrow
+        _check_columns(wanted, schema.names)
+        nested = [x.name for x in schema if x.name in wanted.columns and pa.types.is_nested(x.type)]
+        if nested:
+            raise Refused(f"retyped:{','.join(nested)}")
+        try:
+            for _ in content.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted.columns)):
+                pass
+        except (pa.ArrowException, OSError) as e:
+            raise Refused("corrupt_parquet") from e
+        shape = "\n".join(f"{x.name} {x.type}" for x in schema)
+        return Admission(file, "", file.size_bytes, content.metadata.num_rows, shape)
 
 
 def _check_columns(wanted: Wanted, there: list[str]) -> None:

@@ -65,7 +65,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of every record. `known` files were loaded before and not read again."""
+    """What became of every record. `known` files were loaded before and not read again; `drifted` are those (path, what) where
+    a mapped column can be read in no record."""
 
     source: str
     files: int = 0
@@ -77,6 +78,7 @@ class LoadResult:
     duplicate_files: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     refused: tuple[tuple[str, str], ...] = ()
+    drifted: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> str:
         """One line for people."""
@@ -86,17 +88,16 @@ class LoadResult:
             parts.append(", ".join(f"{n:,} {reason}" for reason, n in sorted(self.reasons.items(), key=lambda x: (-x[1], x[0]))))
         if self.known:
             parts.append(f"{self.known:,} files known already")
-        if self.refused:
-            parts.append(self._refusals())
-        return "; ".join(parts)
+        return "; ".join([*parts, *self._complaints()])
 
     def raise_for_refused(self) -> None:
-        """Raise InputError naming refused files and why, if there are any."""
-        if self.refused:
-            raise InputError(self._refusals())
+        """Raise InputError naming refused files and those with a column that cannot be read, if there are any."""
+        if self._complaints():
+            raise InputError("; ".join(self._complaints()))
 
-    def _refusals(self) -> str:
-        return f"{len(self.refused)} files refused: {some_of(self.refused)}"
+    def _complaints(self) -> list[str]:
+        found = [f"{len(self.refused)} files refused: {some_of(self.refused)}"] if self.refused else []
+        return [*found, f"a mapped column has changed: {some_of(self.drifted)}"] if self.drifted else found
 
 
 def some_of(files: Sequence[tuple[str, str]]) -> str:
@@ -108,12 +109,17 @@ def some_of(files: Sequence[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """Files of a load by what happens to them, and the ledger's rows of the source as they were before it."""
+    """Files of a load by what happens to them, and the ledger's rows of the source as they were before it.
+
+    `again` are the ledger's rows of files that this very batch took in before: the ledger is written last, so all of theirs
+    is where it belongs, and every write of it would be a repeated transaction.
+    """
 
     parse: tuple[Admission, ...] = ()
     duplicates: tuple[Admission, ...] = ()
     refused: tuple[Admission, ...] = ()
     known: int = 0
+    again: tuple[Any, ...] = ()
     ledger: tuple[Any, ...] = ()
 
     def ledgered(self, admission: Admission, status: str) -> Any | None:
@@ -139,14 +145,16 @@ def received_by_path(rule: FromPath, path: str) -> dt.datetime | None:
 def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
     """Sort out files that are known, admit the others, and find those whose content was loaded under another name."""
     ledger = tuple(batch.lake.read("bronze.ledger").where(F.col("source") == batch.source.name).collect())
-    done = {(x.source_file, x.fingerprint) for x in ledger if x.status != REFUSED and not _same_batch(batch, x)}
+    done = {(x.source_file, x.fingerprint): x for x in ledger if x.status != REFUSED}
     fresh = [f for f in files if (f.path, f.fingerprint) not in done]
+    known = [done[f.path, f.fingerprint] for f in files if (f.path, f.fingerprint) in done]
+    again = tuple(x for x in known if _same_batch(batch, x))
     batch.say(f"{len(fresh):,} of {len(files):,} files to read")
     admitted = [_with_receipt(batch, a) for a in admit_all(batch, fresh)]
     good = [a for a in admitted if a.reason is None]
     parse, duplicates = _by_content(batch, good, ledger)
     refused = tuple(a for a in admitted if a.reason is not None)
-    return Plan(parse, duplicates, refused, len(files) - len(fresh), ledger)
+    return Plan(parse, duplicates, refused, len(known) - len(again), again, ledger)
 
 
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:

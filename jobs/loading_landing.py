@@ -7,19 +7,29 @@ from jobs.context import JobContext, JobResult
 from jobs.loading import knowledge_floor, load_listed
 from jobs.loading_batch import Batch, LoadResult, in_batch
 from lake.clock import cutoff
+from lake.errors import InputError
 from lake.sources import Source, load_source
 from lake.storage import StoredFile, join, list_files
 
 
 def load_landed(ctx: JobContext, is_wanted: Callable[[str], bool]) -> JobResult:
-    """Load the landing files of every configured source whose target is wanted; one line that names what there was."""
+    """Load the landing files of every configured source whose target is wanted; one line that names what there was.
+
+    Raises InputError for the sources that could not be read, when all others have been loaded."""
     sources = [load_source(name, ctx.conf.sources_path) for name in ctx.conf.landing.sources]
     published = knowledge_floor(ctx.lake)
     is_rerun = published is not None and published >= ctx.cutoff
-    results = [_load(ctx, source, is_rerun) for source in sources if is_wanted(source.target)]
+    results, failed = [], []
+    for source in (x for x in sources if is_wanted(x.target)):
+        try:
+            results.append(_load(ctx, source, is_rerun))
+        except InputError as e:
+            failed.append(f"{source.name}: {e}")
+    if failed:
+        raise InputError("; ".join(failed))
     found = [r for r in results if r is not None and (r.files or r.known)]
     message = "; ".join(r.describe() for r in found if r.files) or "no new files"
-    detail = {r.source: {k: v for k, v in asdict(r).items() if k != "refused"} for r in found}
+    detail = {r.source: {k: v for k, v in asdict(r).items() if k not in ("refused", "drifted")} for r in found}
     return JobResult(sum(r.accepted for r in found), message, detail)
 
 

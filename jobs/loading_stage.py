@@ -1,10 +1,12 @@
 """Parse admitted files once, judge every record, and stage what came out as Parquet below the lake's _staging."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
@@ -22,7 +24,8 @@ from transforms.parse import STATED, canonical, clean_line, csv_fields, json_fie
 from transforms.records import record_id
 
 _FILES = StructType([
-    StructField("source_file", StringType()), StructField("content_sha256", StringType()), StructField("_group", LongType()),
+    StructField("_uri", StringType()), StructField("source_file", StringType()),
+    StructField("content_sha256", StringType()), StructField("_group", LongType()),
     StructField("_stated", TimestampType()), StructField("_received", TimestampType()),
 ])  # fmt: skip
 _OFFSETS = StructType([
@@ -32,6 +35,8 @@ _OWN = ("_id", "_block", "_blank", "_header")
 _STAGED = ("source_file", "content_sha256", "received_ts", "stated_ts", "raw_text", "reasons", *_OWN)
 BLANK = r"\A[ \t\r\x0b\f]*\z"
 """White space as the admission sees it, in bytes."""
+MAX_BROADCAST_DEVICES = 300_000
+"""Some 100 MB of permissions; beyond it the points are shuffled to them."""
 NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """received_ts of a refused record whose source states none: its reason is missing:received_ts."""
 
@@ -54,9 +59,8 @@ def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> StructTyp
     """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not.
     Returns the schema of what was written."""
     headers = sorted({a.header for a in admitted})
-    files = _files(batch, admitted, headers)
     is_parquet = batch.source.format.type == "parquet"
-    frames = _parquet_rows(batch, admitted, files) if is_parquet else [_text_rows(batch, admitted, files, headers)]
+    frames = _parquet_rows(batch, admitted, headers) if is_parquet else [_text_rows(batch, admitted, headers)]
     read = [canonical(rows, batch.source, batch.table) for rows in frames]
     if len(read) > 1:
         # fields of several schemas cannot stand in one column; of one, they become text only where a record is refused
@@ -127,46 +131,52 @@ def numbered(batch: Batch, staged: DataFrame, found: Sequence[Block]) -> DataFra
     return lines.where(~F.col("_blank") & ~is_header).drop("_id", "_block", "_before", "_blank", "_header")
 
 
-def _files(batch: Batch, admitted: Sequence[Admission], headers: list[str]) -> DataFrame:
-    rows = [
-        (a.file.path, a.content_sha256, headers.index(a.header), batch.stated(a.file.path), batch.received(a.file.path))
-        for a in admitted
-    ]  # fmt: skip
-    return F.broadcast(batch.lake.spark.createDataFrame(rows, _FILES))
+def _with_files(batch: Batch, rows: DataFrame, admitted: Sequence[Admission], headers: list[str], uris: list[str]) -> DataFrame:
+    """Adds what is known of a row's file; `rows` has _uri, the file's name as Spark writes it, which is one of `uris`."""
+    listed = {a.file.path: a for a in admitted}
+    # of a file on disk Spark lists file:///a and reads file:/a
+    named = [(name, listed[_path_of(uri)]) for uri in uris for name in {uri, uri.replace("file:///", "file:/", 1)}]
+    facts = [
+        (name, a.file.path, a.content_sha256, headers.index(a.header), batch.stated(a.file.path), batch.received(a.file.path))
+        for name, a in named
+    ]
+    files = F.broadcast(batch.lake.spark.createDataFrame(facts, _FILES))
+    return rows.join(files, on="_uri", how="inner").drop("_uri")
 
 
-def _path_read() -> Column:
-    """The path as it was listed: Spark shows it as a URI."""
-    plain = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
-    return F.regexp_replace(plain, "^file:/+", "/")
+def _path_of(uri: str) -> str:
+    """The path as it was listed."""
+    return re.sub("^file:/+", "/", unquote(uri))
 
 
-def _text_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame, headers: list[str]) -> DataFrame:
+def _text_rows(batch: Batch, admitted: Sequence[Admission], headers: list[str]) -> DataFrame:
     layout = batch.source.format
     # only \n ends a line, as in the admission; a \r before it is taken off afterwards
     text = batch.lake.spark.read.option("lineSep", "\n").text([spark_path(a.file.path) for a in admitted])
     lines = text.select(
-        _path_read().alias("source_file"), F.col("_metadata.file_block_start").alias("_block"),
+        F.col("_metadata.file_path").alias("_uri"), F.col("_metadata.file_block_start").alias("_block"),
         F.monotonically_increasing_id().alias("_id"), clean_line(layout.encoding).alias("raw_text"),
     )  # fmt: skip
-    lines = lines.withColumn("_blank", F.col("raw_text").rlike(BLANK)).join(files, on="source_file", how="inner")
+    lines = lines.withColumn("_blank", F.col("raw_text").rlike(BLANK))
+    lines = _with_files(batch, lines, admitted, headers, text.inputFiles())
     if layout.type == "jsonl":
-        return json_fields(lines, batch.source)
+        return json_fields(lines, batch.source, batch.table)
     return csv_fields(lines, batch.source, [(h, csv_columns(h, layout.delimiter)) for h in headers])
 
 
-def _parquet_rows(batch: Batch, admitted: Sequence[Admission], files: DataFrame) -> list[DataFrame]:
+def _parquet_rows(batch: Batch, admitted: Sequence[Admission], headers: list[str]) -> list[DataFrame]:
     """A frame for the files of each schema: types may differ, and a column more is no reason to refuse."""
     of_schema: dict[str, list[str]] = {}
     for a in admitted:
         of_schema.setdefault(a.header, []).append(spark_path(a.file.path))
-    found = (_parquet_frame(batch, batch.lake.spark.read.parquet(*paths)) for paths in of_schema.values())
-    return [rows.join(files, on="source_file", how="inner") for rows in found]
+    found = (batch.lake.spark.read.parquet(*paths) for paths in of_schema.values())
+    return [_with_files(batch, _parquet_frame(batch, x), admitted, headers, x.inputFiles()) for x in found]
 
 
 def _parquet_frame(batch: Batch, rows: DataFrame) -> DataFrame:
     return parquet_fields(rows, batch.source).select(
-        _path_read().alias("source_file"), F.lit(0).cast("bigint").alias("_block"), F.col("_metadata.row_index").alias("_id"),
+        F.col("_metadata.file_path").alias("_uri"), F.lit(0).cast("bigint").alias("_block"),
+        F.col("_metadata.row_index").alias("_id"),
         F.lit(False).alias("_blank"), "_fields", "_malformed", "_header",
     )  # fmt: skip
 
@@ -216,7 +226,10 @@ def _with_permission(batch: Batch, rows: DataFrame) -> DataFrame:
     if batch.table.name != POINTS.name or not batch.source.consent.required:
         return rows.withColumn("_covered", unasked).withColumn("_consented", unasked)
     names = ("reference.devices", "reference.policies", "reference.consents")
-    permissions = device_permissions(*(_as_known(batch, name) for name in names))
+    devices, policies, consents = (_as_known(batch, name) for name in names)
+    permissions = device_permissions(devices, policies, consents)
+    if devices.count() <= MAX_BROADCAST_DEVICES:
+        permissions = F.broadcast(permissions)
     joined = rows.join(permissions, on="device_id", how="left")
     asked = F.col("device_id").isNotNull() & F.col("event_ts").isNotNull()
     covered, consented = (F.when(asked, within(x, "event_ts")) for x in ("covers", "consented"))

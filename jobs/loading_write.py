@@ -15,11 +15,13 @@ from lake.delta import transaction_id
 from lake.errors import LakeError
 from lake.sources import FromPath
 from lake.tables import LEDGER, POINTS, QUARANTINE
-from transforms.records import not_to_write
+from transforms.records import id_hash, not_to_write, repeated
 from transforms.reference import chain, first_versions, repeated_keys, repeats
 
 PLACE = ["source_file", "source_line"]
 LINE = ["content_sha256", "source_line"]
+MAX_BROADCAST_HASHES = 2_000_000
+"""Some 50 MB; more are met only where a load was killed whose staged rows are gone."""
 HELD = "source_file string, source_line bigint, status string"
 
 
@@ -57,11 +59,21 @@ def standing(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> Standi
 def held_back(batch: Batch, good: DataFrame, found: Standing | None, partitions: Iterable[Any]) -> DataFrame:
     """Records that are not to be written although nothing is wrong with them: source_file, source_line, status."""
     if found is None:
-        known = batch.lake.read(POINTS.name).where((F.col("source") == batch.source.name) & F.col("event_date").isin(*partitions))
-        return not_to_write(good, known)
+        return _repeated_points(batch, good, partitions)
     if found.all_new:
         return good.select(*PLACE, F.lit("").alias("status")).limit(0)
     return repeats(good, _or_none(batch, found.versions), batch.table)
+
+
+def _repeated_points(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame:
+    known = batch.lake.read(POINTS.name).where((F.col("source") == batch.source.name) & F.col("event_date").isin(*partitions))
+    hashes = repeated(good, known).localCheckpoint()
+    found = hashes.count()
+    if not found:
+        return batch.lake.spark.createDataFrame([], HELD)
+    hashes = F.broadcast(hashes) if found <= MAX_BROADCAST_HASHES else hashes
+    candidates = (x.withColumn("id_hash", id_hash()).join(hashes, on="id_hash", how="left_semi") for x in (good, known))
+    return not_to_write(*candidates)
 
 
 def _touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame | None:

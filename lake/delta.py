@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
 
 T = TypeVar("T")
+_FRAME_NAME = re.compile(r"frames\.\w+")
+"""Nothing that climbs out of the folder."""
 
 
 class Lake:
@@ -59,7 +62,7 @@ class Lake:
 
     def table(self, name: str) -> Table:
         """The definition of a table. Raises LakeError listing the tables there are."""
-        if name.startswith("frames."):
+        if _FRAME_NAME.fullmatch(name):
             return FRAME
         if name not in TABLES:
             raise LakeError(f"unknown table '{name}'; the lake has {', '.join(TABLES)}")

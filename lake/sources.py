@@ -103,7 +103,14 @@ class FileFormat(Strict):
     type: Literal["jsonl", "csv", "parquet"]
     delimiter: str = ","
     decimal: Literal[".", ","] = "."
-    encoding: Literal["utf-8", "iso-8859-1"] = "utf-8"
+    thousands: Annotated[Literal["", ".", ",", " ", "'"], Field(description="what groups the digits of a number")] = ""
+    encoding: Literal["utf-8", "iso-8859-1", "windows-1252"] = "utf-8"
+
+    @model_validator(mode="after")
+    def _different_marks(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both '{self.decimal}'")
+        return self
 
 
 class Consent(Strict):

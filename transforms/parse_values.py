@@ -14,6 +14,7 @@ ISO = "iso"
 _ISO_DAY = r"^\d{4}-\d{1,2}-\d{1,2}"
 """Spark reads a bare time of day as today, which is never meant."""
 _OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
+_GROUPED = r"^[+-]?(\d+|\d{{1,3}}({mark}\d{{3}})+)({decimal}\d*)?([eE][+-]?\d+)?$"
 _ZONED_PATTERN_LETTERS = set("VzOXxZ")
 
 
@@ -30,6 +31,11 @@ class Cell:
         text = self.raw if self.type == "string" else self.raw.cast("string")
         return F.when(F.trim(text) != "", text)
 
+    @property
+    def is_given(self) -> Column:
+        """Whether there is a value."""
+        return self.text.isNotNull() if self.type == "string" else self.raw.isNotNull()
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -38,6 +44,7 @@ class Reader:
     cells: Mapping[str, Cell]
     path: Column
     decimal: str = "."
+    thousands: str = ""
 
     def value(self, field: FieldMap, type_: str) -> Column:
         """The canonical value, null where there is none or it cannot be read as the type."""
@@ -77,12 +84,16 @@ class Reader:
             return self.text(field).isNotNull()
         stated = F.lit(True)
         for name in field.time.columns:
-            stated = stated & self.cells[name].text.isNotNull()
+            stated = stated & self.cells[name].is_given
         return stated
 
     def number(self, text: Column, type_: str) -> Column:
         """A number; the JSON reader gives NaN and infinities in quotes."""
         plain = F.btrim(text, F.lit('" '))
+        if self.thousands:
+            # 1.234.567 but not 12.5: a mark that groups no three digits is no number
+            grouped = plain.rlike(_GROUPED.format(mark=f"[{self.thousands}]", decimal=f"[{self.decimal}]"))
+            plain = F.when(grouped, F.replace(plain, F.lit(self.thousands)))
         return (F.replace(plain, F.lit(","), F.lit(".")) if self.decimal == "," else plain).try_cast(type_)
 
     def time(self, time: Time) -> Column:
@@ -92,6 +103,8 @@ class Reader:
             return cells[0].raw
         if len(cells) == 1 and cells[0].type in ("timestamp_ntz", "date"):
             return _to_utc(cells[0].raw.cast("timestamp"), time.zone)
+        if len(cells) == 1 and cells[0].type == "bigint" and time.format in EPOCH_MICROS:
+            return F.timestamp_micros(F.try_multiply(cells[0].raw, F.lit(EPOCH_MICROS[time.format])))
         # concat, not concat_ws, which would skip a null and read half a time
         parts = [p for cell in cells for p in (F.lit(" "), F.trim(cell.text))][1:]
         text = F.concat(*parts)

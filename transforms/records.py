@@ -24,6 +24,19 @@ def digest(columns: tuple[str, ...]) -> Column:
     return F.sha2(F.to_json(F.struct(*columns), {"ignoreNullFields": "false"}), 256)
 
 
+def repeated(points: DataFrame, known: DataFrame) -> DataFrame:
+    """Hashes of ids (`id_hash`, bigint) that `points` has more than once, or once and `known` as well: few, so that only
+    their records need be compared by the whole id. Both have record_id."""
+    new = points.select(id_hash(), F.lit(1).alias("new"))
+    counted = new.unionByName(known.select(id_hash(), F.lit(0).alias("new"))).groupBy("id_hash")
+    return counted.agg(F.count(F.lit(1)).alias("n"), F.max("new").alias("new")).where("n > 1 AND new = 1").select("id_hash")
+
+
+def id_hash() -> Column:
+    """64 bits of record_id."""
+    return F.xxhash64("record_id").alias("id_hash")
+
+
 def not_to_write(points: DataFrame, known: DataFrame) -> DataFrame:
     """Accepted records that need not be written: source_file, source_line, status.
 
