@@ -5,7 +5,7 @@ import re
 from tests.conftest import ROOT
 
 MUST_BE_SHOWN = {*(str(n) for n in range(1, 25)), "4b", "30"}
-COMING = {"1", "4", "4b", "5", "9", "10", "11", "12", "21", "22", "23", "24", "30"}
+COMING = {"1", "5", "12", "21", "22", "30"}
 """Rows whose tests are being written; a row leaves this set with its test and never comes back."""
 
 
@@ -29,4 +29,4 @@ def test_every_row_names_a_test_after_itself_or_is_said_to_be_coming() -> None:
     assert found.keys() >= MUST_BE_SHOWN
     assert {n for n, cell in found.items() if cell == "coming"} <= COMING
     for number in MUST_BE_SHOWN - COMING:
-        assert re.search(rf"`test_fault_{int(number):02}_\w+`", found[number]), number
+        assert re.search(rf"`test_fault_{number.zfill(3 if number[-1] == 'b' else 2)}_\w+`", found[number]), number
