@@ -79,11 +79,18 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except Exception as raised:
         if debug:
             raise
-        error = (failure_of_s3(raised, states[0].conf.lake) if states else None) or raised
+        error = _foreseen(raised, states)
         if structlog.is_configured():
             log().error("command failed", cause=one_line(error))
         errors.print(one_line(error))
         return error.exit_code if isinstance(error, TelematicsError) else 1
+
+
+def _foreseen(error: Exception, states: list[State]) -> Exception:
+    """An error of S3 as what it means to the user; any other as it is."""
+    if isinstance(error, TelematicsError) or not states:
+        return error
+    return failure_of_s3(error, states[0].conf.lake) or error
 
 
 def one_line(error: Exception) -> str:

@@ -119,8 +119,8 @@ _CAUSE = re.compile(r"(?:Caused by: |^)[\w.$]*?(?:fs\.s3a\.\w+|java\.\w+\.\w+|\w
 
 
 def failure_of_s3(error: BaseException, lake: str) -> LakeError | None:
-    """The one line for an error of S3A that reached Python with its Java stack, or of boto3 in a worker; None for any other. `lake` is named
-    where the error names no place."""
+    """The one line for an error of S3A that reached Python with its Java stack, or of boto3 in a worker; None for any other.
+    `lake` is named where the error names no place."""
     text = str(error)
     if ours := re.search(r"lake\.errors\.LakeError: (s3://[^\n]+)", text):
         return LakeError(ours[1])
