@@ -93,7 +93,7 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except Exception as raised:
         if debug:
             raise
-        error = foreseen((failure_of_s3(raised, states[0].conf.lake) if states else None) or raised)
+        error = _foreseen(raised, states)
         errors.print(one_line(error))
         # the log is on the lake's disk, which may be what is full
         with suppress(OSError):
@@ -102,11 +102,13 @@ def _run(arguments: list[str], states: list[State]) -> int:
         return error.exit_code if isinstance(error, TelematicsError) else 1
 
 
-def foreseen(error: Exception) -> Exception:
-    """The error, or what a Spark error that comes from the machine means."""
-    if isinstance(error, TelematicsError) or "No space left on device" not in str(error):
+def _foreseen(error: Exception, states: list[State]) -> Exception:
+    """A full disk or an error of S3 as what it means to the user; any other as it is."""
+    if isinstance(error, TelematicsError):
         return error
-    return EnvironmentProblem("the disk is full: make room and run the same command again")
+    if "No space left on device" in str(error):
+        return EnvironmentProblem("the disk is full: make room and run the same command again")
+    return (failure_of_s3(error, states[0].conf.lake) if states else None) or error
 
 
 def one_line(error: Exception) -> str:
