@@ -102,7 +102,7 @@ class State:
         lost = self._lease.lost
         try:
             self._lease.release()
-        except TelematicsError as e:
+        except (OSError, TelematicsError) as e:
             terminal.print(f"warning: the lease was not released and ends by itself: {e}", soft_wrap=True)
         if lost is not None and sys.exc_info()[0] is not None:
             raise LeaseLost(f"the lease of the lake was lost: {lost}; what was not committed is not written")

@@ -188,8 +188,18 @@ class Lease:
         self._ended.set()
         with self._one_at_a_time:
             if self._lost is None:
-                _make(self._store, self._number + 1, self._record.model_copy(update={"state": "released"}))
+                self._end()
                 self._lost = "it was released"
+
+    def _end(self) -> None:
+        released = self._record.model_copy(update={"state": "released"})
+        try:
+            _make(self._store, self._number + 1, released)
+        except OSError:
+            # a full disk has room again where older numbers were
+            for old in [n for n in self._store.listing().ages_s if n < self._number]:
+                self._store.delete(old)
+            _make(self._store, self._number + 1, released)
 
     def add_process(self, pid: int) -> None:
         """Another process without whose end the holder is not gone: the JVM that commits."""

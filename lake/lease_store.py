@@ -50,13 +50,13 @@ class DiskStore:
     def create(self, number: int, body: bytes) -> bool:
         """A finished file is linked to its number: a link is made once, and never half."""
         partial = self._partial()
-        partial.write_bytes(body)
         try:
+            partial.write_bytes(body)
             os.link(partial, self._path(number))
         except FileExistsError:
             return False
         finally:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
         return True
 
     def listing(self) -> Listing:

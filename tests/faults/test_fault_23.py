@@ -42,13 +42,19 @@ def entry(lake: Lake, version: int, table: str = CONSENTS) -> Path:
     return Path(lake.path(table)) / "_delta_log" / f"{version:020d}.json"
 
 
+def held(lake: Lake) -> dict[Path, int]:
+    """Times of change of all files but those of the log and of the lease."""
+    files = (x for x in Path(lake.root).rglob("*") if x.is_file() and not {"_logs", "_leases"} & set(x.parts))
+    return {x: x.stat().st_mtime_ns for x in files}
+
+
 def refuses(lake: Lake, tmp_path: Path, *words: str) -> None:
     """The night ends with exit code 6 and one line, and the lake holds what it held."""
-    before = {x: x.stat().st_mtime_ns for x in Path(lake.root).rglob("*") if x.is_file() and "_logs" not in x.parts}
+    before = held(lake)
     said = command(write_conf(tmp_path / "conf.yml", tmp_path), "nightly", "--date", D)
     assert said.code == 6 and said.err.strip().count("\n") == 0, said.err
     assert all(word in said.err for word in words), said.err
-    assert before == {x: x.stat().st_mtime_ns for x in Path(lake.root).rglob("*") if x.is_file() and "_logs" not in x.parts}
+    assert before == held(lake)
 
 
 @pytest.mark.parametrize("content", ["", '{"commitInfo":{}}\n{"add": {"path":'])
