@@ -34,14 +34,14 @@ def test_contracts_notice_what_breaks_them(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "transforms" / "bad.py").write_text("import lake.delta\nimport training\n")
     (tmp_path / "simulator" / "bad.py").write_text("import transforms\n")
-    (tmp_path / "benchmarks" / "bad.py").write_text("import jobs.catalog\n")
+    (tmp_path / "monitoring" / "bad.py").write_text("import jobs.catalog\n")
     done = lint(tmp_path)
     assert done.returncode == 1
     for line in (
         "transforms.bad -> training",
         "transforms.bad -> lake.delta",
         "simulator.bad -> transforms",
-        "benchmarks.bad -> jobs.catalog",
+        "monitoring.bad -> jobs.catalog",
     ):
         assert line in done.stdout.replace("\n", " "), done.stdout
 
