@@ -109,10 +109,26 @@ def killed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Kil
     return found
 
 
+def test_fault_01_killed_before_a_commit_no_table_has_moved_and_then_there_is_one_commit(killed: Killed) -> None:
+    staged = POINTS[0][1]
+    loaded = ("bronze.points", "bronze.quarantine")
+    assert [killed.commits[staged][t] for t in loaded] == [killed.before[t] for t in loaded]
+    assert killed.written("bronze.points") == 1
+    # what was staged of the features and not published is in no table, and one commit publishes them
+    assert killed.commits["_staging/gold.policy_features-*"]["gold.policy_features"] == killed.before["gold.policy_features"]
+
+
 @pytest.mark.parametrize("table", ["bronze.quarantine", "bronze.points", "silver.events", "silver.trips", "gold.policy_days"])
 def test_fault_02_killed_after_a_commit_the_rerun_commits_nothing_more(killed: Killed, table: str) -> None:
     assert killed.commits[table][table] == killed.before[table] + 1
     assert killed.written(table) == 1
+
+
+def test_fault_03_killed_between_two_tables_the_run_ledger_shows_what_was_partial(killed: Killed) -> None:
+    # records are in, and their files are not in the ledger yet; events are restated and their trips are not
+    assert killed.commits["bronze.points"]["bronze.ledger"] == killed.commits[POINTS[0][1]]["bronze.ledger"]
+    assert killed.commits["silver.events"]["silver.trips"] == killed.before["silver.trips"]
+    assert all(job in killed.remaining[what] for _, what, job in POINTS)
 
 
 @pytest.mark.parametrize("name", [t for t in TABLES if t not in NOT_COMPARED])
