@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import psutil
+from pyspark.sql import SparkSession
 
 T = TypeVar("T")
 
@@ -51,6 +52,22 @@ def cpu_seconds(work: Callable[[], T]) -> tuple[T, float]:
     before = tree_cpu_s()
     result = work()
     return result, tree_cpu_s() - before
+
+
+def bytes_read(spark: SparkSession, work: Callable[[], object]) -> int:
+    """Bytes that the stages of `work` read from files, as Spark counts them."""
+    before = _input_bytes(spark)
+    work()
+    return _input_bytes(spark) - before
+
+
+def _input_bytes(spark: SparkSession) -> int:
+    jvm, context = spark._jvm, spark.sparkContext
+    none = jvm.java.util.ArrayList()  # type: ignore[union-attr]
+    context._jsc.sc().listenerBus().waitUntilEmpty()
+    quantiles = context._gateway.new_array(jvm.double, 0)  # type: ignore[union-attr]
+    stages = context._jsc.sc().statusStore().stageList(none, False, False, quantiles, none)
+    return sum(stages.apply(i).inputBytes() for i in range(stages.size()))
 
 
 def machine() -> str:

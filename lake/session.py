@@ -16,7 +16,17 @@ from lake.jars import DELTA_JARS, S3_JARS, ensure_jars
 from lake.java import use_java
 from lake.s3 import session_settings
 
+FILE_BYTES = 128 * 2**20
+"""Of a table's data file (docs/decisions/0005-layout-of-points.md): Delta's own would be 1 GB for OPTIMIZE, 512 MB for writes."""
+FILES = {
+    "spark.databricks.delta.optimize.maxFileSize": str(FILE_BYTES),
+    # a file of three quarters of it is good enough, or each night would write the last one again
+    "spark.databricks.delta.optimize.minFileSize": str(FILE_BYTES * 3 // 4),
+    "spark.databricks.delta.autoCompact.maxFileSize": str(FILE_BYTES),
+    "spark.databricks.delta.optimizeWrite.binSize": f"{FILE_BYTES}b",
+}
 BASE = {
+    **FILES,
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
