@@ -63,7 +63,8 @@ def run_one(here: State, job: Job, date: dt.date) -> None:
     nights.check_log(here.lake)
     nights.check_order(date)
     with terminal.status(f"{job.name} {date}"), Recorder(here.lake) as recorder:
-        result, seconds = run_job(job, context_for(here.lake, here.conf, date, nights, here.run_id), recorder)
+        context = context_for(here.lake, here.conf, date, nights, here.run_id)
+        result, seconds = here.lake.kept(lambda: run_job(job, context, recorder))
     print(f"{date} {job.name}: {result.message} ({seconds:.1f} s)")
 
 
