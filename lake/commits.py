@@ -9,6 +9,16 @@ import re
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from delta.exceptions.captured import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 from pyspark.sql import SparkSession
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -17,6 +27,11 @@ from lake.files import Files
 
 T = TypeVar("T")
 REPLAYS = 2
+CONFLICTS = (
+    ConcurrentAppendException, ConcurrentDeleteDeleteException, ConcurrentDeleteReadException, ConcurrentTransactionException,
+    ConcurrentWriteException, DeltaConcurrentModificationException, MetadataChangedException, ProtocolChangedException,
+)  # fmt: skip
+"""What Delta raises where another commit has changed what a write had read; importing them makes PySpark tell them apart."""
 _ENTRY = re.compile(r"(\d{20})\.json")
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -28,6 +43,18 @@ class Guard(Protocol):
     def nonce(self) -> str: ...  # noqa: D102
 
     def check(self) -> None: ...  # noqa: D102
+
+
+def unless_in_conflict(path: str, write: Callable[[], T]) -> T:
+    """What `write` returns. Raises CommitLost where another writer has committed what it should have read: the work is then
+    wrong, not only the commit, and must be done again from its reading on."""
+    try:
+        return write()
+    except CONFLICTS as e:
+        kind = type(e).__name__.removesuffix("Exception")
+        raise CommitLost(
+            f"{path}: another writer has committed what this one had not read ({kind}), so nothing was written"
+        ) from e
 
 
 class GuardedCommits:

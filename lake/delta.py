@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from lake.clock import as_known
 from lake.columns import Column as LakeColumn
-from lake.commits import Guard, GuardedCommits, replayed
+from lake.commits import Guard, GuardedCommits, replayed, unless_in_conflict
 from lake.errors import LakeError
 from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
@@ -54,7 +54,8 @@ class Lake:
 
     def _commit(self, name: str, write: Callable[[], T]) -> T:
         """The one way to a commit of a table."""
-        return write() if self._guarded is None else self._guarded.run(self.path(name), write)
+        path = self.path(name)
+        return unless_in_conflict(path, lambda: write() if self._guarded is None else self._guarded.run(path, write))
 
     def path(self, name: str) -> str:
         """Where a table lives; `name` is a key of TABLES or frames.<hash>."""

@@ -47,7 +47,8 @@ class LeaseLost(LakeError):
 
 
 class CommitLost(LakeError):
-    """A commit that was acknowledged is not in the table's log: it must be made again."""
+    """A commit that was acknowledged is not in the table's log, or one that conflicts with another was refused: it must be
+    made again."""
 
 
 class NoChampion(TelematicsError):
