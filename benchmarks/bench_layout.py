@@ -61,9 +61,9 @@ def run() -> list[Row]:
             measure(spark, layout, work, str(n))
     used = found[0].measured
     return [
-        Row(f"{what}: {x.name}", x.measured[what], used[what], "CPU s" if "CPU" in what else "MB", f"Spark {spark.version}")
-        for what in used
+        Row(f"{x.name}: {what}", x.measured[what], used[what], "CPU s" if "CPU" in what else "MB", f"Spark {spark.version}")
         for x in found[1:]
+        for what in used
     ]
 
 
@@ -103,13 +103,14 @@ def measure(spark: SparkSession, layout: Layout, work: str, name: str) -> None:
     _, note["CPU to compact them"] = cpu_seconds(lambda: compact(spark, layout, path, f"event_date < date'{FIRST_DAY}' + 30"))
     _, note["CPU to write a day and what came late"] = cpu_seconds(lambda: append(layout, following, path))
     for what, read in reads(spark.read.format("delta").load(path)).items():
-        note[what] = bytes_read(spark, read) / 1e6
+        note[what] = bytes_read(read) / 1e6
 
 
 def create(spark: SparkSession, layout: Layout, path: str) -> None:
     """An empty table."""
     builder = DeltaTable.create(spark).location(path).addColumns(POINTS.schema)
-    builder = builder.property("delta.dataSkippingStatsColumns", ",".join((*POINTS.skipping, "device_id", "event_date")))
+    measured = [*POINTS.skipping, "device_id", *(["event_date"] if layout.clustered_by else [])]
+    builder = builder.property("delta.dataSkippingStatsColumns", ",".join(measured))
     (builder.clusterBy(*layout.clustered_by) if layout.clustered_by else builder.partitionedBy("event_date")).execute()
 
 
