@@ -3,6 +3,7 @@ comes only with --debug."""
 
 import sys
 import time
+import traceback
 from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Annotated, Any
@@ -20,10 +21,11 @@ from jobs import (
     commands_quarantine,
     commands_restated,
 )
+from jobs.causes import cause, foreseen
 from jobs.state import State
-from lake.errors import ConfigError, EnvironmentProblem, TelematicsError
+from lake.errors import ConfigError, TelematicsError
 from lake.log import forget, log
-from lake.s3 import failure_of_s3
+from lake.masking import without_secrets
 
 INTERRUPTED = 130
 UsageError: Any = typer.BadParameter.__bases__[0]
@@ -85,38 +87,23 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except typer.Exit as e:
         return e.exit_code
     except UsageError as e:
-        errors.print(f"{one_line(ConfigError(e.format_message()))} (see telematics --help)")
+        errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
         return INTERRUPTED
     except Exception as raised:
         if debug:
-            raise
-        error = _foreseen(raised, states)
-        errors.print(one_line(error))
+            errors.print(without_secrets(traceback.format_exc()))
+        is_known = isinstance(raised, TelematicsError)
+        error = raised if is_known else foreseen(raised, states[0].conf.lake if states else None)
+        line = f"error: {cause(error)}"
+        errors.print(line)
         # the log is on the lake's disk, which may be what is full
         with suppress(OSError):
             if structlog.is_configured():
-                log().error("command failed", cause=one_line(error))
+                log().error("command failed", cause=line)
         return error.exit_code if isinstance(error, TelematicsError) else 1
-
-
-def _foreseen(error: Exception, states: list[State]) -> Exception:
-    """A full disk or an error of S3 as what it means to the user; any other as it is."""
-    if isinstance(error, TelematicsError):
-        return error
-    if "No space left on device" in str(error):
-        return EnvironmentProblem("the disk is full: make room and run the same command again")
-    return (failure_of_s3(error, states[0].conf.lake) if states else None) or error
-
-
-def one_line(error: Exception) -> str:
-    """The cause in one line; for what nobody foresaw, its type and how to see more."""
-    text = " ".join(str(error).split())
-    if isinstance(error, TelematicsError):
-        return f"error: {text}"
-    return f"error: {type(error).__name__}: {text[:400]} (a defect: run again with --debug for the traceback)"
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from jobs.commands_night import run_nights
 from jobs.nightly import NightlyOptions
 from jobs.state import State, terminal
 from lake.errors import ConfigError, NoChampion
+from lake.masking import without_secrets
 from lake.sources import load_source
 
 NIGHTS = 3
@@ -119,7 +120,7 @@ def where(here: State, date: dt.date) -> str:
         f"scores        telematics show gold.policy_scores --where \"score_date = DATE'{date}'\" --limit 5 --format json",
         f"page          {page}",
         f"drift report  {page.with_name('drift.html')}",
-        f"MLflow        {conf.tracking_uri}",
+        f"MLflow        {without_secrets(conf.tracking_uri)}",
         f"sources       {load_source('sim_phone', conf.sources_path).name} and others in {conf.sources_path}",
         "open next     telematics ui     (MLflow and the reports in your browser)",
         "",

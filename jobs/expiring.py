@@ -3,7 +3,7 @@
 import datetime as dt
 
 from lake.conf import Conf
-from lake.delta import Lake
+from lake.delta import Lake, is_frame
 from lake.errors import ConfigError, LakeError
 from lake.files import Files
 from lake.retention import RULES
@@ -36,7 +36,7 @@ def expire_frames(lake: Lake, conf: Conf) -> tuple[list[str], str | None]:
     except LakeError as e:
         return [], f"frames are left alone: {e}"
     oldest = files.now_ms(lake.root) - conf.retention.frames * DAY_MS
-    names = [f"frames.{x.name}" for x in frames]
+    names = [name for x in frames if is_frame(name := f"frames.{x.name}")]
     gone = [name for name in names if name not in pinned and newest_ms(files, lake.path(name)) < oldest]
     for name in gone:
         # without its log it is no table, should this be killed in between

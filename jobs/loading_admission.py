@@ -70,12 +70,20 @@ def admit(file: StoredFile, wanted: Wanted) -> Admission:
     with opened(file.path) as stream:
         chunks = _hashed(stream, digest)
         try:
+            _check_path(file.path)
             found = _parquet(file, chunks, wanted) if wanted.type == "parquet" else _text(file, chunks, wanted)
         except Refused as e:
             found = replace(found, reason=str(e))
         for _ in chunks:
             pass
     return replace(found, content_sha256=digest.hexdigest())
+
+
+def _check_path(path: str) -> None:
+    """An object of S3 may be named `a/../b`, which Spark would take for another one."""
+    place = path.partition("://")[2] or path.removeprefix("/")
+    if {"", ".", ".."} & set(place.split("/")):
+        raise Refused("path_not_plain")
 
 
 def csv_columns(header: str, delimiter: str) -> list[str]:

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from expectations.gate import make_gate
+from jobs import stopped
 from jobs.catalog import NAMES, Job, waves
+from jobs.causes import cause, foreseen
 from jobs.context import JobContext, JobResult
 from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
@@ -23,6 +25,7 @@ Progress = Callable[[dt.date, str, str, float], None]
 """Called with date, job, one line and seconds when a job has ended."""
 MAX_ATTEMPTS = 2
 RETRY_WAIT_S = 2.0
+MAX_MESSAGE = 400
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ def _attempt(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResu
     try:
         result = job.run(context)
     except Exception as e:
-        message = f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
+        found = foreseen(e, context.lake.root)
+        message = f"{type(found).__name__}: {cause(found)}"[:MAX_MESSAGE]
+        recorder.failures.append((job.name, e))
         _record(recorder, context, job.name, started, "failed", JobResult(0, message))
         log().error("job failed", job=job.name, date=context.date, cause=message)
         raise
@@ -133,18 +138,31 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     names = options.jobs(as_left, date)
     options.check(as_left, date)
     context, started = context_for(lake, conf, date, nights, run_id), now()
-    with Recorder(lake) as recorder:
-        rows = _run_jobs(names, context, recorder, progress)
-        try:
-            lake.check_commits()
-        except CommitLost as e:
-            # it was there when it was made, and jobs have gone on from it
-            log().warning("a commit of this night is lost: every job runs again", cause=str(e))
-            rows = _run_jobs(NAMES, context, recorder, progress)
-            lake.check_commits()
-        published = JobResult(rows, f"published {date}", {"log": standings(lake)})
-        _record(recorder, context, PUBLICATION, started, "finished", published)
+    if "page" not in names and stopped.is_drawn(context):
+        names = (*names, "page")
+    recorder = Recorder(lake)
+    try:
+        with recorder:
+            rows = _run_all(names, context, recorder, progress)
+            published = JobResult(rows, f"published {date}", {"log": standings(lake)})
+            _record(recorder, context, PUBLICATION, started, "finished", published)
+    except Exception as e:
+        stopped.tell(context, recorder.failed_job(e), e)
+        raise
     return True
+
+
+def _run_all(names: tuple[str, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:
+    """Run the jobs, and every job again where a commit of theirs is lost; returns their rows."""
+    rows = _run_jobs(names, context, recorder, progress)
+    try:
+        context.lake.check_commits()
+    except CommitLost as e:
+        # it was there when it was made, and jobs have gone on from it
+        log().warning("a commit of this night is lost: every job runs again", cause=str(e))
+        rows = _run_jobs(NAMES, context, recorder, progress)
+        context.lake.check_commits()
+    return rows
 
 
 def _run_jobs(names: tuple[str, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:

@@ -121,6 +121,12 @@ class Recorder:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gold.nights")
         self._pending: list[Future[None]] = []
         self.interrupted = Event()
+        self.failures: list[tuple[str, Exception]] = []
+        """(job, error) of the attempts that failed."""
+
+    def failed_job(self, error: Exception) -> str | None:
+        """The job that failed with this very error, None where none did."""
+        return next((job for job, failure in self.failures if failure is error), None)
 
     def add(self, attempt: Attempt, status: str, result: JobResult) -> None:
         """Append the attempt's row, some time before `flush` returns."""

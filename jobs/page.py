@@ -3,6 +3,8 @@
 import datetime as dt
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from expectations.gate import QualityGate
 from expectations.results import read_results
 from jobs import page_facts as facts
@@ -10,10 +12,13 @@ from jobs.context import JobContext, JobResult
 from lake.storage import fetch, keep
 from monitoring.night import Night
 from monitoring.page import render_index, render_night
+from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
 
 DATA = "page.json"
 PAGE = "index.html"
+Drawn = Night | Stopped
+_READER: TypeAdapter[Drawn] = TypeAdapter(Drawn)
 
 
 def run(ctx: JobContext) -> JobResult:
@@ -23,7 +28,7 @@ def run(ctx: JobContext) -> JobResult:
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
     night = collect(ctx, reports)
-    folder = reports / "nights" / f"{ctx.date}"
+    folder = folder_of(reports, ctx.date)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATA).write_text(night.model_dump_json(indent=1))
     draw(reports, ctx.date)
@@ -46,9 +51,23 @@ def collect(ctx: JobContext, reports: Path) -> Night:
         books=facts.books(totals, ctx.date, ctx.previous), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
         movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=shifts, columns_watched=watched, sources=sources,
         quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
-        seconds=facts.seconds(ctx), drift_report=(reports / "nights" / f"{ctx.date}" / "drift.html").is_file(),
-        data_docs=(docs / "site" / PAGE).is_file(),
+        seconds=facts.seconds(ctx), drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
+
+
+def folder_of(reports: Path, date: dt.date) -> Path:
+    """Where the night's page and its data are."""
+    return reports / "nights" / f"{date}"
+
+
+def has_drift_report(reports: Path, date: dt.date) -> bool:
+    """Whether the page can link to it."""
+    return (folder_of(reports, date) / "drift.html").is_file()
+
+
+def has_site(reports: Path, date: dt.date) -> bool:
+    """Whether the night's gates have their data docs."""
+    return (reports / "data-docs" / f"{date}" / "site" / PAGE).is_file()
 
 
 def draw(reports: Path, date: dt.date) -> None:
@@ -59,14 +78,19 @@ def draw(reports: Path, date: dt.date) -> None:
     for i in range(max(place - 1, 0), min(place + 2, len(dates))):
         before = dates[i - 1] if i else None
         after = dates[i + 1] if i + 1 < len(dates) else None
-        (reports / "nights" / f"{dates[i]}" / PAGE).write_text(render_night(nights[dates[i]], before, after))
+        (folder_of(reports, dates[i]) / PAGE).write_text(render_night(nights[dates[i]], before, after))
     (reports / PAGE).write_text(render_index(list(nights.values())))
 
 
-def read_nights(reports: Path) -> dict[dt.date, Night]:
+def read_nights(reports: Path) -> dict[dt.date, Drawn]:
     """The data of every page there is."""
-    nights = (Night.model_validate_json(path.read_text()) for path in (reports / "nights").glob(f"*/{DATA}"))
-    return {night.date: night for night in nights}
+    found = [night for path in (reports / "nights").glob(f"*/{DATA}") if (night := read_page(path)) is not None]
+    return {night.date: night for night in found}
+
+
+def read_page(path: Path) -> Drawn | None:
+    """The data of a page, None where there is none."""
+    return _READER.validate_json(path.read_text()) if path.is_file() else None
 
 
 def _warnings(docs: Path) -> list[str]:

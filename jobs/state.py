@@ -11,6 +11,7 @@ import typer
 from pyspark.sql import SparkSession
 from rich.console import Console
 
+from jobs.causes import cause
 from lake.conf import Conf, load_conf
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
@@ -20,6 +21,7 @@ from lake.jars import S3_JARS, missing_jars
 from lake.lease import Lease, myself, refuse_if_held
 from lake.lease_store import LeaseStore, lease_store
 from lake.log import configure
+from lake.masking import without_secrets
 from lake.s3 import on_s3
 from lake.storage import keep
 
@@ -88,7 +90,7 @@ class State:
         return self.conf.s3.longest_request_s if on_s3(self.conf.lake) else 0.0
 
     def _take_lease(self, spark: SparkSession) -> Lease:
-        record = myself(" ".join(["telematics", *sys.argv[1:]]), self.conf.lease.duration_s)
+        record = myself(without_secrets(" ".join(["telematics", *sys.argv[1:]])), self.conf.lease.duration_s)
         lease = Lease.take(self.lease_store, record, self.takeover_after_s, spark.sparkContext.cancelAllJobs)
         if (jvm := getattr(spark.sparkContext._gateway, "proc", None)) is not None:
             # killed alone, this process leaves a JVM behind that may be committing
@@ -103,7 +105,7 @@ class State:
         try:
             self._lease.release()
         except (OSError, TelematicsError) as e:
-            terminal.print(f"warning: the lease was not released and ends by itself: {e}", soft_wrap=True)
+            terminal.print(f"warning: the lease was not released and ends by itself: {cause(e)}", soft_wrap=True)
         if lost is not None and sys.exc_info()[0] is not None:
             raise LeaseLost(f"the lease of the lake was lost: {lost}; what was not committed is not written")
 
@@ -133,7 +135,7 @@ class State:
         try:
             keep(self.log_folder, place)
         except TelematicsError as e:
-            terminal.print(f"warning: the log stays in {self.log_folder}: {e}", soft_wrap=True)
+            terminal.print(f"warning: the log stays in {self.log_folder}: {cause(e)}", soft_wrap=True)
 
     def will_read(self, *places: str) -> None:
         """Name what is going to be read besides the lake and the landing folder, before the lake is first asked for."""

@@ -92,8 +92,9 @@ def start_mlflow(conf: Conf, port: int) -> subprocess.Popen[bytes]:
     uri = conf.tracking_uri
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    # a password in it would be in every list of processes
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
+    options = ["--host", HOST, "--port", str(port), "--workers", "1"]
     log = conf.logs_path / "mlflow-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:

@@ -154,9 +154,10 @@ def load_conf(name: str = "local", **overrides: Any) -> Conf:
 
     Raises ConfigError naming the file, the key and what is wrong.
     """
-    path = Path(name) if name.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{name}.yml"
-    if not path.is_file():
-        known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
+    known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
+    is_path = name.endswith((".yml", ".yaml"))
+    path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
+    if not path.is_file() or not (is_path or name in known):
         raise ConfigError(f"no configuration '{name}': give a path, or one of {', '.join(known)}")
     try:
         values = yaml.safe_load(path.read_text()) or {}

@@ -24,6 +24,11 @@ _FRAME_NAME = re.compile(r"frames\.\w+")
 """Nothing that climbs out of the folder."""
 
 
+def is_frame(name: str) -> bool:
+    """Whether a name is that of a frame's table."""
+    return _FRAME_NAME.fullmatch(name) is not None
+
+
 class Lake:
     """All tables below one root, a local folder or s3://bucket/prefix.
 
@@ -58,12 +63,13 @@ class Lake:
         return unless_in_conflict(path, lambda: write() if self._guarded is None else self._guarded.run(path, write))
 
     def path(self, name: str) -> str:
-        """Where a table lives; `name` is a key of TABLES or frames.<hash>."""
+        """Where a table lives; `name` is a key of TABLES or frames.<hash>. Raises LakeError for any other, that could climb."""
+        self.table(name)
         return f"{self.root}/{name.replace('.', '/', 1)}"
 
     def table(self, name: str) -> Table:
         """The definition of a table. Raises LakeError listing the tables there are."""
-        if _FRAME_NAME.fullmatch(name):
+        if is_frame(name):
             return FRAME
         if name not in TABLES:
             raise LakeError(f"unknown table '{name}'; the lake has {', '.join(TABLES)}")

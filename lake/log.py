@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from lake.masking import all_without_secrets
+
 FILE = "telematics.jsonl"
 _TERMINAL_LEVELS = {"warning"}
 """Errors reach the terminal as the command's one-line cause."""
@@ -35,6 +37,7 @@ def configure(folder: Path | None, run_id: str, *, debug: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            lambda _, __, event: all_without_secrets(event),
             to_file,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],

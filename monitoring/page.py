@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitoring.night import Night
+from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
 
 MINUS = "\N{MINUS SIGN}"
@@ -14,12 +15,13 @@ NONE = "\N{EN DASH}"
 SMALL, LARGE = 10.0, 1000.0
 
 
-def render_night(night: Night, before: dt.date | None, after: dt.date | None) -> str:
+def render_night(night: Night | Stopped, before: dt.date | None, after: dt.date | None) -> str:
     """The page of a night, with links to the pages before and after it."""
-    return _environment().get_template("night.html").render(night=night, verdict=verdict(night), before=before, after=after)
+    template = _environment().get_template("stopped.html" if isinstance(night, Stopped) else "night.html")
+    return template.render(night=night, verdict=verdict(night), before=before, after=after)
 
 
-def render_index(nights: Sequence[Night]) -> str:
+def render_index(nights: Sequence[Night | Stopped]) -> str:
     """The list of nights, newest first."""
     rows = [(n, verdict(n)) for n in sorted(nights, key=lambda n: n.date, reverse=True)]
     return _environment().get_template("index.html").render(rows=rows)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitoring.night import Night
+from monitoring.stopped import Stopped
 
 Light = Literal["green", "amber", "red"]
 
@@ -28,8 +29,10 @@ class Verdict:
     causes: tuple[str, ...]
 
 
-def verdict(night: Night) -> Verdict:
-    """Red where the night's prices should not be used unseen, amber where somebody should look, green otherwise."""
+def verdict(night: Night | Stopped) -> Verdict:
+    """Red where the night stopped or its prices should not be used unseen, amber where somebody should look, else green."""
+    if isinstance(night, Stopped):
+        return Verdict("red", f"{night.sentence} {night.readers_see}", ())
     grave, mild = _grave(night), _mild(night)
     causes = (*grave, *mild)
     if grave:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, LakeError, NoChampion
-from registry.store import CHAMPION, checked_name, connect, local_store, model_name
+from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of, said_by
 from training.scorer import FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE, Scorer
 
 LINEAGE_FILE = "lineage.json"
@@ -77,7 +77,7 @@ def champion(conf: Conf, coverage: str) -> Registered:
     except MlflowException as e:
         if e.error_code in _NOT_THERE:
             raise missing from e
-        return _last_seen(conf, name, str(e))
+        return _last_seen(conf, name, said_by(e))
     loaded = load(conf, name, str(found.version), found.run_id)
     pointer = {"version": str(found.version), "run_id": found.run_id}
     (_cache(conf, name) / f"{CHAMPION}.json").write_text(json.dumps(pointer))
@@ -101,7 +101,7 @@ def _read(conf: Conf, name: str, version: str, run_id: str, cached: bool = False
 def _last_seen(conf: Conf, name: str, cause: str) -> Registered:
     pointer = _cache(conf, name) / f"{CHAMPION}.json"
     if not pointer.is_file():
-        raise EnvironmentProblem(f"MLflow at {conf.tracking_uri} does not answer and no champion is cached: {cause[:200]}")
+        raise EnvironmentProblem(f"MLflow at {place_of(conf)} does not answer and no champion is cached: {cause}")
     return _read(conf, name, cached=True, **json.loads(pointer.read_text()))
 
 
@@ -120,7 +120,7 @@ def _fetch(conf: Conf, name: str, version: str) -> str:
             source = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=temporary)) / "artifacts"
             _keep(source, folder, f"{name} version {version}")
     except MlflowException as e:
-        raise LakeError(f"{name} version {version} cannot be read from {conf.tracking_uri}: {str(e)[:200]}") from e
+        raise LakeError(f"{name} version {version} cannot be read from {place_of(conf)}: {said_by(e)}") from e
     return run_id
 
 

@@ -2,7 +2,7 @@
 
 from lake.conf import Conf
 from lake.errors import LakeError
-from registry.store import connect, local_store
+from registry.store import connect, local_store, place_of, said_by
 
 TAG = "frame_hash"
 
@@ -28,4 +28,4 @@ def pinned_frames(conf: Conf) -> frozenset[str]:
             if not token:
                 return frozenset(found)
     except MlflowException as e:
-        raise LakeError(f"MLflow at {conf.tracking_uri} does not answer: {' '.join(str(e).split())[:200]}") from e
+        raise LakeError(f"MLflow at {place_of(conf)} does not answer: {said_by(e)}") from e

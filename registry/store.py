@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lake.conf import Conf
 from lake.errors import InputError
+from lake.masking import without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 PREFIX = "pure-premium-"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
+MAX_SAID = 200
 _SQLITE = "sqlite:///"
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -41,6 +43,16 @@ def local_store(conf: Conf) -> Path | None:
     """The SQLite file, or None where a server keeps the models."""
     uri = conf.tracking_uri
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def place_of(conf: Conf) -> str:
+    """Where MLflow's store is, for people: without a password that its address may hold."""
+    return without_secrets(conf.tracking_uri)
+
+
+def said_by(error: Exception) -> str:
+    """What MLflow raised, in one line; it names its address too."""
+    return without_secrets(" ".join(str(error).split()))[:MAX_SAID]
 
 
 def connect(conf: Conf) -> "MlflowClient":

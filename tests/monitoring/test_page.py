@@ -5,6 +5,7 @@ import pytest
 
 from monitoring.night import Book, Model, Mover, Night, Outcome, Shift, Source
 from monitoring.page import amount, percent, render_index, render_night
+from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
 
 D = dt.date(2026, 3, 2)
@@ -135,3 +136,38 @@ def test_the_list_has_the_newest_night_first() -> None:
 def test_figures_for_people() -> None:
     assert [amount(x) for x in (0.012345, 12.3456, 1234.5, None, -2.0)] == ["0.0123", "12.35", "1,234", "–", "−2"]
     assert percent(-0.0512) == "−5.1%"
+
+
+def stopped(**changes: Any) -> Stopped:
+    row: dict[str, Any] = {
+        "date": D, "job": "score", "cause": "gold.policy_scores was not published: rows = 0 (at least 1)", "scored": 0,
+        "is_scored_by_this_run": False, "last_published": D - dt.timedelta(days=1), "finished": ["reference"],
+        "command": f"telematics nightly --date {D}", "drift_report": False, "data_docs": False,
+    }  # fmt: skip
+    return Stopped(**(row | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [
+        ({}, "Readers see the scores of the night of 2026-03-01, the last published, and none of this night."),
+        ({"last_published": None}, "Readers see no scores: no night has been published yet."),
+        ({"scored": 1234, "is_scored_by_this_run": True}, "Readers see this night's 1,234 scores: they passed their gate"),
+        ({"scored": 7, "last_published": D}, "Readers see the 7 scores that an earlier run of this night published"),
+    ],
+)
+def test_a_stopped_night_is_red_and_says_what_readers_see(changes: dict[str, Any], seen: str) -> None:
+    found = verdict(stopped(**changes))
+    assert found.light == "red"
+    assert found.sentence.startswith("The night stopped in job score: gold.policy_scores was not published: rows = 0")
+    assert seen in found.sentence
+
+
+def test_the_page_of_a_stopped_night_escapes_and_stands_in_the_list() -> None:
+    evil = '<script>alert("x")</script>'
+    page = render_night(stopped(cause=evil, finished=[evil], command=evil), D - dt.timedelta(days=1), None)
+    index = render_index([night(date=D - dt.timedelta(days=1)), stopped(cause=evil)])
+    assert "<script" not in page + index and page.count("&lt;script&gt;") == 3
+    assert "http://" not in page.replace("http-equiv", "") and "https://" not in page
+    assert 'href="../2026-03-01/index.html"' in page
+    assert index.index("The night stopped in job score") < index.index("All 90 prices are in place")

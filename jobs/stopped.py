@@ -1,0 +1,58 @@
+"""The page of a night that stopped: in the place of the night's own, until a later run draws that."""
+
+from pyspark.sql import functions as F
+
+from expectations.gate import QualityGate
+from jobs.catalog import NAMES
+from jobs.causes import cause, foreseen
+from jobs.context import JobContext
+from jobs.nights import Nights, read_nights
+from jobs.page import DATA, draw, folder_of, has_drift_report, has_site, read_page
+from lake.errors import CommitLost, GateFailed, LeaseLost
+from lake.log import log
+from lake.storage import fetch, keep
+from monitoring.stopped import Stopped
+
+MAX_CAUSE = 1000
+
+
+def tell(ctx: JobContext, job: str | None, failure: Exception) -> None:
+    """Write the page of the stopped night. A page that cannot be written is logged and changes nothing else."""
+    if isinstance(failure, (LeaseLost, CommitLost)):
+        # another writes: the pages are its own
+        return
+    try:
+        _write(ctx, job, failure)
+    except Exception as e:
+        log().warning("the page of the stopped night could not be written", date=ctx.date, cause=cause(e))
+
+
+def is_drawn(ctx: JobContext) -> bool:
+    """Whether the night's page is that of a stopped one."""
+    fetch(ctx.conf.kept("_reports"), ctx.conf.reports_path, DATA)
+    return isinstance(read_page(folder_of(ctx.conf.reports_path, ctx.date) / DATA), Stopped)
+
+
+def _write(ctx: JobContext, job: str | None, failure: Exception) -> None:
+    reports, kept = ctx.conf.reports_path, ctx.conf.kept("_reports")
+    fetch(kept, reports, DATA)
+    if isinstance(failure, GateFailed) and isinstance(ctx.gate, QualityGate):
+        ctx.gate.build_docs()
+    folder = folder_of(reports, ctx.date)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DATA).write_text(facts(ctx, job, failure, read_nights(ctx.lake)).model_dump_json(indent=1))
+    draw(reports, ctx.date)
+    keep(reports, kept)
+
+
+def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) -> Stopped:
+    """What the page says, from what is published and recorded now."""
+    scores = ctx.lake.read("gold.policy_scores").where(F.col("score_date") == F.lit(ctx.date))
+    done = nights.finished.get(ctx.date, frozenset())
+    again = " --rerun" if ctx.date in nights.published else ""
+    return Stopped(
+        date=ctx.date, job=job, cause=cause(foreseen(failure, ctx.lake.root))[:MAX_CAUSE], scored=scores.count(),
+        is_scored_by_this_run="score" in done, last_published=max(nights.published, default=None),
+        finished=[name for name in NAMES if name in done], command=f"telematics nightly --date {ctx.date}{again}",
+        drift_report=has_drift_report(reports := ctx.conf.reports_path, ctx.date), data_docs=has_site(reports, ctx.date),
+    )  # fmt: skip

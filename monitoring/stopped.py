@@ -1,0 +1,48 @@
+"""A night that stopped, as data: in which job, why, and what readers see. Kept where the data of the night's page would be."""
+
+import datetime as dt
+
+from monitoring.night import Book, Facts
+
+
+class Stopped(Facts):
+    """`job` is None where all jobs ended well and their record did not; `command` is what runs the night again."""
+
+    date: dt.date
+    job: str | None
+    cause: str
+    scored: int
+    """Scores of the night that readers see, whoever put them there."""
+    is_scored_by_this_run: bool
+    last_published: dt.date | None
+    finished: list[str]
+    command: str
+    drift_report: bool
+    data_docs: bool
+
+    @property
+    def books(self) -> list[Book]:
+        """None: prices are on the page of a night that ended well."""
+        return []
+
+    @property
+    def fallback(self) -> None:
+        """Not counted."""
+        return None
+
+    @property
+    def sentence(self) -> str:
+        """What stopped it."""
+        where = f"in job {self.job}" if self.job else "while it was recorded"
+        return f"The night stopped {where}: {self.cause.rstrip('.')}."
+
+    @property
+    def readers_see(self) -> str:
+        """Which scores are in the published table now."""
+        if self.scored and self.is_scored_by_this_run:
+            return f"Readers see this night's {self.scored:,} scores: they passed their gate before the night stopped."
+        if self.scored:
+            return f"Readers see the {self.scored:,} scores that an earlier run of this night published; this one changed none."
+        if self.last_published is None:
+            return "Readers see no scores: no night has been published yet."
+        return f"Readers see the scores of the night of {self.last_published}, the last published, and none of this night."
