@@ -81,10 +81,16 @@ def fetch(place: str | None, folder: Path, ending: str = "") -> None:
     bucket, prefix = bucket_and_key(place)
     with explained(place):
         for key in (x["Key"] for x in _objects(bucket, f"{prefix}/") if x["Key"].endswith(ending)):
-            target = (folder / key.removeprefix(f"{prefix}/")).resolve()
-            if target.is_relative_to(folder.resolve()) and not target.exists():
+            target = below(folder, key.removeprefix(f"{prefix}/"))
+            if target is not None and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 client().download_file(bucket, key, str(target))
+
+
+def below(folder: Path, name: str) -> Path | None:
+    """Where an object with that name goes in the folder; None for a name that climbs out of it."""
+    target = (folder / name).resolve()
+    return target if target.is_relative_to(folder.resolve()) else None
 
 
 def spark_path(path: str) -> str:

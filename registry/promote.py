@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lake.conf import Conf
 from lake.errors import InputError
-from registry.store import CHAMPION, checked_name, connect, local_store
+from registry.store import CHAMPION, answering, checked_name, connect, local_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,9 +38,10 @@ def versions(conf: Conf, model: str | None = None) -> list[Version]:
     """All versions of one model or of all, newest first within a model; none where nothing was ever registered."""
     if not _there(conf):
         return []
-    client = connect(conf)
-    names = [m.name for m in client.search_registered_models() if model in (None, m.name)]
-    return [v for name in sorted(names) for v in _of_model(client, name)]
+    with answering(conf):
+        client = connect(conf)
+        names = [m.name for m in client.search_registered_models() if model in (None, m.name)]
+        return [v for name in sorted(names) for v in _of_model(client, name)]
 
 
 def describe_versions(conf: Conf, model: str | None = None) -> str:
@@ -58,7 +59,8 @@ def show(conf: Conf, model: str | None = None, version: str | None = None) -> Ve
 def promote(conf: Conf, model: str | None = None, version: str | None = None, alias: str = CHAMPION) -> Version:
     """Give a version the alias; the version that had it loses it. Defaults as in show. Nights from now on score with it."""
     chosen = _choose(conf, model, version)
-    connect(conf).set_registered_model_alias(chosen.model, checked_name(alias), chosen.version)
+    with answering(conf):
+        connect(conf).set_registered_model_alias(chosen.model, checked_name(alias), chosen.version)
     return replace(chosen, champion=chosen.champion or alias == CHAMPION)
 
 

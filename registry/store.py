@@ -3,11 +3,13 @@
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake.conf import Conf
-from lake.errors import InputError
+from lake.errors import EnvironmentProblem, InputError
 from lake.masking import without_secrets
 
 if TYPE_CHECKING:
@@ -53,6 +55,17 @@ def place_of(conf: Conf) -> str:
 def said_by(error: Exception) -> str:
     """What MLflow raised, in one line; it names its address too."""
     return without_secrets(" ".join(str(error).split()))[:MAX_SAID]
+
+
+@contextmanager
+def answering(conf: Conf) -> Iterator[None]:
+    """Turn what MLflow raises in the body into EnvironmentProblem."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as e:
+        raise EnvironmentProblem(f"MLflow at {place_of(conf)}: {said_by(e)}") from e
 
 
 def connect(conf: Conf) -> "MlflowClient":

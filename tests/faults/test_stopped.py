@@ -58,3 +58,21 @@ def test_fault_12_the_mended_rerun_publishes_and_its_page_takes_the_place(stoppe
     assert "stopped" not in stopped.pages[2] + stopped.indexes[2]
     assert "Top movers" in stopped.pages[2] and f"nights/{NIGHT}/index.html" in stopped.indexes[2]
     assert stopped.versions[0] < stopped.versions[1] == stopped.versions[2]
+
+
+def test_fault_12_a_rerun_of_the_last_job_alone_draws_the_page_of_a_night_that_is_published(stopped: StoppedNight) -> None:
+    assert stopped.said[3].code == 0, stopped.said[3].err
+    assert [x.split()[1] for x in stopped.said[3].out.splitlines()[:-1]] == ["page:", "maintain:"]
+    assert "stopped" not in stopped.pages[3] + stopped.indexes[3]
+
+
+def test_fault_12_a_rerun_that_its_gate_stops_leaves_the_scores_of_the_run_before(stopped: StoppedNight) -> None:
+    assert stopped.said[4].code == 4, stopped.said[4].err
+    assert stopped.versions[4] == stopped.versions[3]
+    scored = stopped.data[1]["scored"]
+    assert (
+        f"Readers see the {scored:,} scores that an earlier run of this night published; this one changed none."
+        in stopped.pages[4]
+    )
+    assert f"<code>telematics nightly --date {NIGHT} --rerun</code>" in stopped.pages[4]
+    assert "The night itself is not published" not in stopped.pages[4]

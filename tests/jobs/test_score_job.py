@@ -1,5 +1,8 @@
 import datetime as dt
 import math
+import pickle
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +16,7 @@ from lake.delta import Lake
 from lake.errors import LakeError, NoChampion
 from lake.features import FEATURE_VERSION_1, feature_columns
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
+from tests.registry.test_malicious import Bomb
 from tests.training.given import the_frame, trained
 
 D = dt.date(2026, 3, 2)
@@ -121,6 +125,30 @@ def test_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
     with pytest.raises(NoChampion, match="telematics registry promote pure-premium-liability"):
         run(context(book, conf, D))
     assert not book.exists("gold.policy_scores")
+
+
+def test_fault_20_a_pickle_in_the_artefact_store_of_a_version_is_not_executed_by_score(
+    book: Lake, conf: Conf, tmp_path: Path
+) -> None:
+    bomb, mark = pickle.dumps(Bomb(tmp_path / "mark")), tmp_path / "mark"
+    (spec,) = (p for p in (store()[0] / "_mlflow" / "artifacts").rglob("scorer.json") if p.parent.name == "artifacts")
+    good, added = spec.read_bytes(), [spec.parents[n] / name for n in (0, 1) for name in ("python_model.pkl", "model.pkl")]
+    assert (spec.parents[1] / "MLmodel").is_file()
+    try:
+        for path in added:
+            path.write_bytes(bomb)
+        assert run(context(book, conf_with_champion(conf), D)).rows == 4
+        spec.write_bytes(bomb)
+        shutil.rmtree(Path(conf.lake) / "_mlflow" / "cache")
+        with pytest.raises(ValueError, match=r"ScorerSpec"):
+            run(context(book, conf_with_champion(conf), NEXT))
+    finally:
+        spec.write_bytes(good)
+        for path in added:
+            path.unlink()
+    assert not mark.exists()
+    pickle.loads(bomb)
+    assert mark.is_file()  # it works
 
 
 def test_failure_in_a_worker_keeps_its_type_and_its_one_line(book: Lake, conf: Conf) -> None:
