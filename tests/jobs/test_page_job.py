@@ -1,15 +1,17 @@
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.context import JobContext, JobResult
 from jobs.nights import Attempt, record
-from jobs.page import DATA, run
+from jobs.page import DATA, draw, run
 from lake.clock import cutoff, last_second
 from lake.conf import Conf
 from lake.delta import Lake
+from tests.monitoring.test_page import night, stopped
 
 D = dt.date(2026, 3, 2)
 BEFORE = D - dt.timedelta(days=1)
@@ -98,3 +100,15 @@ def test_two_nights_without_drift_and_performance(book: Lake, conf: Conf) -> Non
     # the night before has learned that there is one after it
     assert f'href="../{D}/index.html"' in (nights / f"{BEFORE}" / "index.html").read_text()
     assert f"nights/{BEFORE}/index.html" in (conf.reports_path / "index.html").read_text()
+
+
+def test_the_page_of_a_stopped_night_stands_until_the_nights_own_is_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "nights" / f"{D}"
+    folder.mkdir(parents=True)
+    said = []
+    for data in (stopped(date=D), night(date=D)):
+        (folder / DATA).write_text(data.model_dump_json())
+        draw(tmp_path, D)
+        pages = (folder / "index.html").read_text(), (tmp_path / "index.html").read_text()
+        said.append([("The night stopped in job score" in page, "All 90 prices are in place" in page) for page in pages])
+    assert said == [[(True, False)] * 2, [(False, True)] * 2]
