@@ -24,7 +24,7 @@ def tell(ctx: JobContext, job: str | None, failure: Exception) -> None:
     try:
         _write(ctx, job, failure)
     except Exception as e:
-        log().warning("the page of the stopped night could not be written", date=ctx.date, cause=cause(e))
+        log().error("the page of the stopped night could not be written", date=ctx.date, cause=cause(e))
 
 
 def is_drawn(ctx: JobContext) -> bool:

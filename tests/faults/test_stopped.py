@@ -58,7 +58,7 @@ def test_fault_12_the_mended_rerun_begins_where_it_stopped_and_publishes(stopped
     assert stopped.versions[0] < stopped.versions[1] == stopped.versions[2]
 
 
-def test_fault_12_a_rerun_of_the_last_job_alone_draws_the_page_again_where_it_is_of_a_stopped_night(
+def test_fault_12_a_rerun_of_the_last_job_alone_draws_a_stopped_page_again(
     stopped: StoppedNight,
 ) -> None:
     assert stopped.said[3].code == 0, stopped.said[3].err
