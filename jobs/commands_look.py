@@ -9,6 +9,8 @@ from rich.table import Table as RichTable
 
 from jobs.state import FormatOption, state, terminal
 from lake.errors import EnvironmentProblem
+from lake.tables import TABLES
+from lake.views import ddl
 
 PIPED_COLUMNS = 240
 """Width of a table whose output no terminal limits."""
@@ -23,10 +25,19 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def tables(context: typer.Context) -> None:
-    """Name, rows, Delta version and last write of every table."""
+def tables(
+    context: typer.Context,
+    engine: Annotated[
+        str | None, typer.Option("--ddl", help="spark, athena or duckdb: print statements that name tables and *_current views")
+    ] = None,
+) -> None:
+    """Name, rows, Delta version and last write of every table. With --ddl: statements for another engine."""
     from jobs.looking import table_states
 
+    if engine is not None:
+        lake = state(context).existing_lake
+        print("".join(f"{x};\n" for x in ddl(engine, lake.root, (t for t in TABLES.values() if lake.exists(t.name)))), end="")
+        return
     grid = RichTable(show_edge=False)
     for name in ("table", "rows", "version", "last write (UTC)", "one row is"):
         # only the meaning may wrap: names are there to be typed, and searched for in a pipe

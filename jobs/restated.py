@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from jobs.nights import champion_of_record, read_nights
 from jobs.score import covers_in_force, published_scores, scores_of, with_change
-from lake.clock import as_known, cutoff
+from lake.clock import as_known, current, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import NightRefused
@@ -83,7 +83,7 @@ def _covers(lake: Lake, at: dt.datetime) -> DataFrame:
     """Covers in force at `at` as known then or today: COVER_KEY, is_now, consented (today), and whether that changed."""
     policies, consents = (lake.read(f"reference.{x}") for x in ("policies", "consents"))
     then = covers_in_force(as_known(policies, at), as_known(consents, at), at).withColumn("is_then", F.lit(True))
-    now = covers_in_force(moves.current(policies), moves.current(consents), at).withColumn("is_now", F.lit(True))
+    now = covers_in_force(current(policies), current(consents), at).withColumn("is_now", F.lit(True))
     both = now.join(then.withColumnRenamed("consented", "_agreed"), on=list(COVER_KEY), how="full_outer")
     changed = ~F.col("consented").eqNullSafe(F.col("_agreed"))
     return both.select(*COVER_KEY, F.col("is_now").isNotNull().alias("is_now"), "consented", changed.alias("changed"))
@@ -92,7 +92,7 @@ def _covers(lake: Lake, at: dt.datetime) -> DataFrame:
 def _features(lake: Lake, vehicles: DataFrame, date: dt.date) -> DataFrame:
     """Features as of the date with today's policy days, of these vehicles where today's policies insure them."""
     at = cutoff(date)
-    insured = moves.current(lake.read("reference.policies")).where(valid_at(at)).select("vehicle_id").distinct()
+    insured = lake.read_current("reference.policies").where(valid_at(at)).select("vehicle_id").distinct()
     wanted = insured.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi").withColumn("as_of_date", F.lit(date))
     days = lake.read("gold.policy_days").where(days_before([date])).join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
     return window_features(moves.as_if_known(days, at), wanted)

@@ -34,6 +34,11 @@ def as_known(df: DataFrame, at: dt.datetime) -> DataFrame:
     return df.where(known_at(at)).withColumns(later)
 
 
+def current(versions: DataFrame) -> DataFrame:
+    """Of the versions of bitemporal rows, those that are known today."""
+    return versions.where(F.col("known_to").isNull())
+
+
 def last_second(date: dt.date) -> dt.datetime:
     """The last second of a UTC day: the received_ts of a load with --date and no better source."""
     return cutoff(date) - dt.timedelta(seconds=1)

@@ -12,7 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from lake.clock import as_known
+from lake.clock import as_known, current
 from lake.columns import Column as LakeColumn
 from lake.commits import Guard, GuardedCommits, replayed, unless_in_conflict
 from lake.errors import LakeError
@@ -89,6 +89,10 @@ class Lake:
     def read_known(self, name: str, at: dt.datetime) -> DataFrame:
         """A bitemporal table as it was known at `at`."""
         return as_known(self.read(name), at)
+
+    def read_current(self, name: str) -> DataFrame:
+        """A bitemporal table as it is known today: what the view `<name>_current` of lake.views has."""
+        return current(self.read(name))
 
     def version(self, name: str) -> int | None:
         """The last Delta version, or None where the table does not exist."""

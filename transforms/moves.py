@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lake.clock import as_known
+from lake.clock import as_known, current
 from transforms.bitemporal import changes
 
 ADDED, CHANGED, GONE = "added", "changed", "gone"
@@ -17,11 +17,6 @@ MOVED_TYPE = "array<struct<column:string,then:double,now:double>>"
 def learned_since(at: dt.datetime) -> Column:
     """True for versions that were added or closed from `at` on."""
     return (F.col("known_from") >= F.lit(at)) | (F.col("known_to") >= F.lit(at))
-
-
-def current(versions: DataFrame) -> DataFrame:
-    """The versions that are known today."""
-    return versions.where(F.col("known_to").isNull())
 
 
 def as_if_known(versions: DataFrame, at: dt.datetime) -> DataFrame:

@@ -64,7 +64,7 @@ class Play:
 
     def current(self) -> Rows:
         """Rows as they are now, without their knowledge times."""
-        now = {name: self.lake.read(name).where("known_to IS NULL").drop("known_from", "known_to") for name in TABLES}
+        now = {name: self.lake.read_current(name).drop("known_from", "known_to") for name in TABLES}
         return {name: _sorted(df) for name, df in now.items()}
 
 
