@@ -7,7 +7,8 @@ runs with the pandas engine on a one-row profile that never grows with the table
 import logging
 import shutil
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 SITE = "night"
+DOCS = "data-docs"
+"""Folder of all runs' results and sites below the reports."""
+BY_HAND = "by-hand"
+"""Run label of loads by hand: the last one of each source."""
 SHOWN = 5
 """Failed expectations named in the error; the rest are counted and stand in the data docs."""
 
@@ -60,17 +65,23 @@ class QualityGate:
         Raises GateFailed with one line that names the table, the expectations and what was observed.
         """
         suite = suite_for(table_name)
-        checks = (*suite.checks, key_check(suite))
         measured = profile(df, suite).collect()[0].asDict()
+        self.judge(replace(suite, checks=(*suite.checks, key_check(suite))), measured, "was not published")
+
+    def judge(self, suite: Suite, measured: Mapping[str, float], failure: str) -> None:
+        """Hold what was measured, by the names of the suite's checks, against their limits.
+
+        Raises GateFailed with one line: the suite's name, `failure`, the expectations and what was observed.
+        """
         with self._one_at_a_time:
-            results = self._validate(suite, checks, measured)
-        write_results(self.folder, table_name, results)
+            results = self._validate(suite, measured)
+        write_results(self.folder, suite.table, results)
         broken = [r for r in results if not r.success]
-        self.warnings += [f"{table_name}: {r.line}" for r in broken if r.severity == "warn"]
+        self.warnings += [f"{suite.table}: {r.line}" for r in broken if r.severity == "warn"]
         stops = [r for r in broken if r.severity == "stop"]
         if stops:
             more = f"; and {len(stops) - SHOWN} more" if len(stops) > SHOWN else ""
-            raise GateFailed(f"{table_name} was not published: {'; '.join(r.line for r in stops[:SHOWN])}{more}")
+            raise GateFailed(f"{suite.table} {failure}: {'; '.join(r.line for r in stops[:SHOWN])}{more}")
 
     def build_docs(self) -> Path:
         """Write the run's data docs, once at its end (seconds); gives their first page, which needs no network."""
@@ -87,22 +98,24 @@ class QualityGate:
 
         return ephemeral_context(self.folder, SITE)
 
-    def _validate(self, suite: Suite, checks: tuple[Check, ...], measured: dict[str, float]) -> list[CheckResult]:
+    def _validate(self, suite: Suite, measured: Mapping[str, float]) -> list[CheckResult]:
         import great_expectations as gx
         import pandas as pd
 
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
         name = suite.table
         shutil.rmtree(self.folder / "validations" / name.replace(".", "/"), ignore_errors=True)
-        expectations = [expectation(c) for c in checks]
+        expectations = [expectation(c) for c in suite.checks]
         context = self._context
         source = context.data_sources.add_or_update_pandas(f"profile of {name}")
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
         gx_suite = context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations))
         definition = context.validation_definitions.add_or_update(gx.ValidationDefinition(name=name, data=batch, suite=gx_suite))
-        outcome = definition.run(batch_parameters={"dataframe": pd.DataFrame([measured])}, run_id=self._run_id())
+        outcome = definition.run(batch_parameters={"dataframe": pd.DataFrame([dict(measured)])}, run_id=self._run_id())
         verdict = {r.expectation_config.kwargs["column"]: r for r in outcome.results if r.expectation_config is not None}
-        return [CheckResult.of(c, verdict[c.name].result.get("observed_value"), bool(verdict[c.name].success)) for c in checks]
+        return [
+            CheckResult.of(c, verdict[c.name].result.get("observed_value"), bool(verdict[c.name].success)) for c in suite.checks
+        ]
 
     def _run_id(self) -> Any:
         from great_expectations.core.run_identifier import RunIdentifier

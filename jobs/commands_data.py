@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from expectations.gate import BY_HAND, DOCS
 from jobs.catalog import job
 from jobs.commands_night import run_one
 from jobs.state import MaybeDate, State, day, instant, state, terminal
 from lake.errors import ConfigError
 from lake.log import log
 from lake.sources import load_source
+from lake.storage import keep
 
 SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 InputOption = Annotated[list[str], typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")]
@@ -113,22 +115,27 @@ def history_load(
 def load_files(
     here: State, name: str, inputs: list[str], target: str, date: dt.datetime | None, received_at: dt.datetime | None
 ) -> None:
-    """Load files by hand and print what became of every record. Raises InputError last if a file was refused."""
+    """Load files by hand and print what became of every record. Raises InputError last if a file was refused, GateFailed where
+    the load's gate kept all out."""
     from jobs.loading import load, open_from
 
     source = load_source(name, here.conf.sources_path)
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
     here.will_read(*inputs)
-    with terminal.status(f"loading {name}") as live:
-        result = here.lake.kept(
-            lambda: load(
-                here.lake, here.conf, source, inputs,
-                date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
-                floor=open_from(here.lake, target),
-                progress=lambda line: live.update(f"loading {line}"),
-            )
-        )  # fmt: skip
+    try:
+        with terminal.status(f"loading {name}") as live:
+            result = here.lake.kept(
+                lambda: load(
+                    here.lake, here.conf, source, inputs,
+                    date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
+                    floor=open_from(here.lake, target),
+                    progress=lambda line: live.update(f"loading {line}"),
+                )
+            )  # fmt: skip
+    finally:
+        docs = f"{DOCS}/{BY_HAND}"
+        keep(here.conf.reports_path / docs, here.conf.kept(f"_reports/{docs}"))
     log().info("loaded", message=result.describe())
     print(result.describe())
     result.raise_for_refused()

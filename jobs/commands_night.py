@@ -12,7 +12,7 @@ from jobs.nightly import NightlyOptions, context_for, run_job, run_night
 from jobs.nights import Recorder, read_nights
 from jobs.state import DateOption, MaybeDate, State, day, state, terminal
 from lake.delta_log import check_whole
-from lake.errors import ConfigError
+from lake.errors import Complaint, ConfigError, raise_for
 from lake.format_version import upgrade as upgrade_lake
 
 HAS_OWN_COMMANDS = ("reference", "ingest", "maintain")
@@ -58,7 +58,7 @@ def maintain(
 
 
 def run_one(here: State, job: Job, date: dt.date) -> None:
-    """Run one job for a date and print its line."""
+    """Run one job for a date and print its line. Raises last for what it went on without."""
     nights = read_nights(here.lake)
     nights.check_log(here.lake)
     nights.check_order(date)
@@ -66,6 +66,7 @@ def run_one(here: State, job: Job, date: dt.date) -> None:
         context = context_for(here.lake, here.conf, date, nights, here.run_id)
         result, seconds = here.lake.kept(lambda: run_job(job, context, recorder))
     print(f"{date} {job.name}: {result.message} ({seconds:.1f} s)")
+    raise_for(result.complaints)
 
 
 def nightly(
@@ -78,12 +79,13 @@ def nightly(
         str | None, typer.Option(help="with --rerun: begin at this job; those before it must have finished")
     ] = None,
 ) -> None:
-    """Run a night, or several in order. What is finished is skipped; a night that is published says so."""
+    """Run a night, or several in order. What is finished is skipped; a night that is published says so.
+
+    A refused file, a changed column or a batch that a gate stopped keeps no night from being published: the exit code says so."""
     if from_job is not None and not rerun:
         raise ConfigError("--from-job goes with --rerun")
     here, options = state(context), NightlyOptions(rerun, from_job)
-    for one in dates(date, first, last):
-        run_nights(here, one, options)
+    raise_for([complaint for one in dates(date, first, last) for complaint in run_nights(here, one, options)])
 
 
 def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime | None) -> list[dt.date]:
@@ -97,8 +99,8 @@ def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime
     return [day(first) + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def run_nights(here: State, date: dt.date, options: NightlyOptions) -> None:
-    """One night with a live line on the terminal and a lasting line a job."""
+def run_nights(here: State, date: dt.date, options: NightlyOptions) -> list[Complaint]:
+    """One night with a live line on the terminal and a lasting line a job. Returns what it was published without."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=terminal, transient=True) as live:
         task = live.add_task(f"night {date}", total=None)
@@ -107,5 +109,7 @@ def run_nights(here: State, date: dt.date, options: NightlyOptions) -> None:
             print(f"{night} {name}: {message} ({seconds:.1f} s)", flush=True)
             live.update(task, description=f"night {night}: after {name}")
 
-        ran = run_night(here.lake, here.conf, date, options, here.run_id, finished)
-    print(f"{date} published" if ran else f"{date} is published already: nothing to do (--rerun runs it again)", flush=True)
+        found = run_night(here.lake, here.conf, date, options, here.run_id, finished)
+    done = f"{date} is published already: nothing to do (--rerun runs it again)" if found is None else f"{date} published"
+    print(done, flush=True)
+    return found or []

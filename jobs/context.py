@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
+from lake.errors import Complaint
 
 Gate = Callable[[str, DataFrame], None]
 
@@ -43,8 +44,12 @@ class JobContext:
 
 @dataclass(frozen=True)
 class JobResult:
-    """One line for people, a row count, and facts a rerun needs (kept in gold.nights as JSON)."""
+    """One line for people, a row count, and facts a rerun needs (kept in gold.nights as JSON).
+
+    `complaints` are about what the job went on without: the night is published, and the command ends with an error.
+    """
 
     rows: int
     message: str
     detail: dict[str, Any] = field(default_factory=dict)
+    complaints: tuple[Complaint, ...] = ()

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from jobs.commands_night import run_nights
 from jobs.nightly import NightlyOptions
 from jobs.state import State, terminal
-from lake.errors import ConfigError, NoChampion
+from lake.errors import ConfigError, NoChampion, raise_for
 from lake.masking import without_secrets
 from lake.sources import load_source
 
@@ -65,10 +65,10 @@ def run_demo(here: State, policies: int, days: int, book_policies: int, seed: in
     train_date = summary.start + dt.timedelta(days=days - NIGHTS - 1)
     steps.do("Training a frequency and a severity model, and promoting them", lambda: _train(here, train_date))
     dates = [summary.start + dt.timedelta(days=days - NIGHTS + n) for n in range(NIGHTS)]
-    for date in dates:
-        steps.do(f"Night {date}", partial(run_nights, here, date, NightlyOptions()))
+    found = [steps.do(f"Night {date}", partial(run_nights, here, date, NightlyOptions())) for date in dates]
     print(where(here, dates[-1]))
     print(ginis(here, out))
+    raise_for(complaint for complaints in found for complaint in complaints)
 
 
 def _load_reference(here: State, out: Path) -> None:

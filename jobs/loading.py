@@ -8,14 +8,16 @@ import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from expectations.gate import BY_HAND, DOCS, make_gate
 from jobs.loading_admission import Admission
-from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadResult, Plan, Progress, make_plan
+from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadResult, Plan, Progress, make_plan, some_of
+from jobs.loading_facts import Judged, by_status, check_batch, drifted, observed, read_past, reasons_of, single
 from jobs.loading_stage import Block, read_back, stage
 from jobs.loading_write import (
     HELD,
@@ -35,16 +37,14 @@ from jobs.loading_write import (
 from lake.clock import UTC, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import InputError
+from lake.errors import GateFailed, InputError
+from lake.log import log
 from lake.sources import Source
 from lake.storage import StoredFile, list_files
 from lake.tables import POINTS, POLICY_DAYS
+from transforms.records import CONFLICT
 
 __all__ = ["LoadResult", "knowledge_floor", "load", "load_listed", "open_from"]
-
-
-MIN_RECORDS_OF_DRIFT = 10
-"""Of fewer records all may be wrong by chance."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def load(  # noqa: PLR0913 - what a command line can say about a load
 ) -> LoadResult:
     """Load files named by hand into the source's table. Raises InputError where an input matches no file or nothing says
     when the files were received; refused files are in the result and stop no other."""
-    del conf
     if source.received is None and received_at is None and date is None:
         raise InputError(f"source '{source.name}' does not say when its files were received: give --received-at or --date")
     files: dict[str, StoredFile] = {}
@@ -79,19 +78,43 @@ def load(  # noqa: PLR0913 - what a command line can say about a load
         if not found:
             raise InputError(f"no files match '{pattern}'")
         files.update({f.path: f for f in found})
-    batch = Batch(lake, source, lake.table(source.target), date, received_at, floor, run_id, progress)
+    gate = make_gate(conf.reports_path / DOCS, BY_HAND)
+    batch = Batch(lake, source, lake.table(source.target), date, received_at, floor, run_id, progress, gate=gate)
     return load_listed(batch, [files[path] for path in sorted(files)])
 
 
 def load_listed(batch: Batch, files: Sequence[StoredFile]) -> LoadResult:
     """Load listed files: those that are known are not read, those with known content are counted as duplicates."""
     plan = make_plan(batch, files)
-    loaded = _parse_and_write(batch, plan) if plan.parse else Loaded({}, {}, {})
-    copies = {a.file.path: Sums(read=a.records, duplicate=a.records) for a in plan.duplicates}
+    added = read_past(batch, plan.parse)
+    if added:
+        log().warning("columns are read past", source=batch.source.name, files=some_of(added))
+    try:
+        loaded = _parse_and_write(batch, plan) if plan.parse else Loaded({}, {}, {})
+    except GateFailed as e:
+        _keep_out(batch, plan, e)
+        raise
+    copies = _copies(plan)
     write_ledger(batch, _ledger_rows(batch, plan, loaded, copies))
     if plan.parse:
         batch.lake.remove(_staging(batch, plan.parse))
     return _result(batch, plan, loaded, copies)
+
+
+def _keep_out(batch: Batch, plan: Plan, failure: GateFailed) -> None:
+    """Refuse in the ledger what a gate stopped, with the copies of it; as refused files they are tried again."""
+    of_batch = {a.content_sha256 for a in plan.parse}
+    stopped = [*plan.parse, *(a for a in plan.duplicates if a.content_sha256 in of_batch)]
+    why = f"batch_stopped:{failure}"
+    refused = (*plan.refused, *(replace(a, reason=why) for a in stopped))
+    copies = tuple(a for a in plan.duplicates if a.content_sha256 not in of_batch)
+    kept = replace(plan, parse=(), duplicates=copies, refused=refused)
+    write_ledger(batch, _ledger_rows(batch, kept, Loaded({}, {}, {}), _copies(kept)))
+    batch.lake.remove(_staging(batch, plan.parse))
+
+
+def _copies(plan: Plan) -> dict[str, Sums]:
+    return {a.file.path: Sums(read=a.records, duplicate=a.records) for a in plan.duplicates}
 
 
 def knowledge_floor(lake: Lake) -> dt.datetime | None:
@@ -110,8 +133,10 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     admitted = plan.parse
     folder = _staging(batch, admitted)
     resumed = _exists(batch.lake, f"{folder}/held/_SUCCESS")
-    schema = None if resumed else stage(batch, admitted, f"{folder}/rows")
-    records, found = read_back(batch, admitted, _read_staged(batch, f"{folder}/rows", schema))
+    seen = Observation()
+    schema = None if resumed else stage(batch, admitted, f"{folder}/rows", seen)
+    staged = _read_staged(batch, f"{folder}/rows", schema)
+    records, found = read_back(batch, admitted, staged)
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
     # only a replay brings back what is in quarantine, whatever the rules say by now
     quarantined = held_records(batch, admitted)
@@ -127,48 +152,27 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
         back.write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
     counts = held.groupBy("source_file", "status").count().collect()
-    duplicate, present, stayed = (_by_path(counts, status) for status in ("duplicate", "present", "quarantined"))
+    duplicate, present, stayed, conflicts = (by_status(counts, x) for x in ("duplicate", "present", "quarantined", CONFLICT))
     sums = sums_by_file(admitted, _refused(batch, found) + stayed, duplicate)
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
-    reasons = _reasons(refused) if any(x.quarantined for x in sums.values()) else {}
+    reasons = reasons_of(refused) if any(x.quarantined for x in sums.values()) else {}
+    counted = staged.agg(*observed(batch)).collect()[0].asDict() if resumed else seen.get
+    check_batch(batch, plan, Judged(sums, reasons, counted, stayed.total(), conflicts.total()))
     # of files in the ledger the quarantine was written before it was
     fresh = [a for a in admitted if plan.ledgered(a, INGESTED) is None]
     if reasons and fresh:
         quarantine(batch, fresh, refused.where(F.col("source_file").isin([a.file.path for a in fresh])))
     if sum(x.accepted for x in sums.values()) > present.total():
-        new = good.join(held, on=PLACE, how="left_anti") if counts else good
+        not_new = held.where(F.col("status") != CONFLICT)
+        new = good.join(not_new, on=PLACE, how="left_anti") if len(counts) > len(conflicts) else good
         write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
-    return Loaded(sums, _received(batch, admitted, found), reasons)
-
-
-def _by_path(counts: Sequence[Row], status: str) -> Counter[str]:
-    return _sum((row["source_file"], row["count"]) for row in counts if row["status"] == status)
+    return Loaded(sums, _received(batch, admitted, found), single(reasons))
 
 
 def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> DataFrame:
     """A given schema saves a job that would ask the files for it."""
     reader = batch.lake.spark.read
     return (reader if schema is None else reader.schema(schema)).parquet(folder)
-
-
-def _reasons(refused: DataFrame) -> dict[str, Counter[str]]:
-    """How often each reason was given, by path."""
-    counted = refused.select("source_file", F.explode("reasons").alias("reason")).groupBy("source_file", "reason").count()
-    found: dict[str, Counter[str]] = {}
-    for row in counted.collect():
-        found.setdefault(row["source_file"], Counter())[row["reason"]] = row["count"]
-    return found
-
-
-def _drifted(reasons: dict[str, Counter[str]], sums: dict[str, Sums]) -> tuple[tuple[str, str], ...]:
-    """(path, what) of files where a mapped column can be read in no record: their provider has changed it."""
-    gone = ("wrong_type:", "missing:")
-    return tuple(
-        (path, f"in no record: {reason}")
-        for path, of_file in sorted(reasons.items())
-        for reason, n in sorted(of_file.items())
-        if reason.startswith(gone) and n == sums[path].read >= MIN_RECORDS_OF_DRIFT
-    )
 
 
 def _refused(batch: Batch, found: Sequence[Block]) -> Counter[str]:
@@ -212,8 +216,8 @@ def _result(batch: Batch, plan: Plan, loaded: Loaded, copies: dict[str, Sums]) -
         duplicate_files=len(copies) + sum(row.status == DUPLICATE_FILE for row in plan.again),
         read=sum(x.read for x in sums.values()), accepted=sum(x.accepted for x in sums.values()),
         duplicate=sum(x.duplicate for x in sums.values()), quarantined=sum(x.quarantined for x in sums.values()),
-        reasons=dict(sum(loaded.reasons.values(), Counter())), drifted=_drifted(loaded.reasons, sums),
-        refused=tuple((a.file.path, a.reason or "") for a in plan.refused),
+        reasons=dict(sum(loaded.reasons.values(), Counter())), drifted=drifted(loaded.reasons, sums),
+        refused=tuple((a.file.path, a.reason or "") for a in plan.refused), unmapped=read_past(batch, plan.parse),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Spark alone keeps half of a truncated gzip in silence or fails the whole read, a
 import codecs
 import csv
 import hashlib
+import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -49,13 +50,15 @@ class Wanted:
 @dataclass(frozen=True)
 class Admission:
     """What was found in a file; `records` are lines that are not blank, less a CSV header; `header` is a CSV's first line
-    or a Parquet's schema. `reason` says why it is refused, or is None."""
+    or a Parquet's schema; `columns` are its columns, of JSON lines those of the first. `reason` says why it is refused, or is
+    None."""
 
     file: StoredFile
     content_sha256: str
     inflated_bytes: int = 0
     records: int = 0
     header: str = ""
+    columns: tuple[str, ...] = ()
     reason: str | None = None
 
 
@@ -160,10 +163,19 @@ def _text(file: StoredFile, chunks: Iterator[bytes], wanted: Wanted) -> Admissio
         raise Refused("lines_end_in_cr")
     found = Admission(file, "", lines.inflated, lines.filled)
     if wanted.type == "jsonl":
-        return found
+        return replace(found, columns=_json_columns(lines.first or b""))
     header = (lines.first or b"").decode(wanted.encoding).rstrip("\r")
-    _check_columns(wanted, csv_columns(header, wanted.delimiter))
-    return replace(found, records=lines.filled - 1, header=header)
+    columns = csv_columns(header, wanted.delimiter)
+    _check_columns(wanted, columns)
+    return replace(found, records=lines.filled - 1, header=header, columns=tuple(columns))
+
+
+def _json_columns(line: bytes) -> tuple[str, ...]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(record) if isinstance(record, dict) else ()
 
 
 def _inflated(chunks: Iterator[bytes], named_gz: bool) -> Iterator[bytes]:
@@ -260,7 +272,7 @@ def _pages(file: StoredFile, path: str, wanted: Wanted) -> Admission:
         except (pa.ArrowException, OSError) as e:
             raise Refused("corrupt_parquet") from e
         shape = "\n".join(f"{x.name} {x.type}" for x in schema)
-        return Admission(file, "", file.size_bytes, content.metadata.num_rows, shape)
+        return Admission(file, "", file.size_bytes, content.metadata.num_rows, shape, tuple(schema.names))
 
 
 def _check_columns(wanted: Wanted, there: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from expectations.gate import QualityGate
 from jobs.loading_admission import Admission, Wanted, admit
 from lake.clock import UTC, cutoff, last_second
 from lake.delta import Lake
@@ -27,7 +28,8 @@ ADMISSION_SLICES = 16
 class Batch:
     """One load of one source. `floor` is the earliest time of receipt that is still open, None for an import of history.
 
-    `receipts` are the times of receipt that were stated for files that were loaded before.
+    `receipts` are the times of receipt that were stated for files that were loaded before, `gate` judges the load before its
+    first commit.
     """
 
     lake: Lake
@@ -39,6 +41,7 @@ class Batch:
     run_id: str
     progress: Progress | None = None
     receipts: Mapping[str, dt.datetime] = field(default_factory=dict)
+    gate: QualityGate | None = None
 
     def say(self, line: str) -> None:
         """Tell whoever watches."""
@@ -66,7 +69,7 @@ class Batch:
 @dataclass(frozen=True)
 class LoadResult:
     """What became of every record. `known` files were loaded before and not read again; `drifted` are those (path, what) where
-    a mapped column can be read in no record."""
+    a mapped column can be read in no record, `unmapped` those (path, columns) with columns that are read past."""
 
     source: str
     files: int = 0
@@ -79,6 +82,7 @@ class LoadResult:
     reasons: dict[str, int] = field(default_factory=dict)
     refused: tuple[tuple[str, str], ...] = ()
     drifted: tuple[tuple[str, str], ...] = ()
+    unmapped: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> str:
         """One line for people."""

@@ -8,13 +8,14 @@ from functools import reduce
 from typing import Any
 from urllib.parse import unquote
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame, Observation, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType, TimestampType
 
 from expectations import row_rules
 from jobs.loading_admission import Admission, csv_columns
 from jobs.loading_batch import Batch
+from jobs.loading_facts import observed
 from lake.clock import cutoff
 from lake.errors import LakeError
 from lake.storage import spark_path
@@ -55,9 +56,9 @@ class Block:
     partitions: tuple[Any, ...]
 
 
-def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> StructType:
+def stage(batch: Batch, admitted: Sequence[Admission], folder: str, seen: Observation | None = None) -> StructType:
     """Write every line of the files, judged, to `folder`: the table's columns where it is accepted, reasons where not.
-    Returns the schema of what was written."""
+    Returns the schema of what was written; `seen` takes what the batch's gate asks about it, in the same pass."""
     headers = sorted({a.header for a in admitted})
     is_parquet = batch.source.format.type == "parquet"
     frames = _parquet_rows(batch, admitted, headers) if is_parquet else [_text_rows(batch, admitted, headers)]
@@ -66,7 +67,8 @@ def stage(batch: Batch, admitted: Sequence[Admission], folder: str) -> StructTyp
         # fields of several schemas cannot stand in one column; of one, they become text only where a record is refused
         read = [rows.withColumn("_fields", F.to_json("_fields")) for rows in read]
     judged = _judged(batch, _with_times(batch, reduce(DataFrame.unionByName, read)))
-    judged.write.mode("overwrite").parquet(folder)
+    watched = judged if seen is None else judged.observe(seen, *observed(batch))
+    watched.write.mode("overwrite").parquet(folder)
     return judged.schema
 
 
@@ -239,4 +241,4 @@ def _with_permission(batch: Batch, rows: DataFrame) -> DataFrame:
 def _as_known(batch: Batch, name: str) -> DataFrame:
     if batch.date is not None:
         return batch.lake.read_known(name, cutoff(batch.date))
-    return batch.lake.read(name).where(F.col("known_to").isNull())
+    return batch.lake.read_current(name)

@@ -15,7 +15,8 @@ from lake.delta import transaction_id
 from lake.errors import LakeError
 from lake.sources import FromPath
 from lake.tables import LEDGER, POINTS, QUARANTINE
-from transforms.records import id_hash, not_to_write, repeated
+from transforms.parse import unmapped
+from transforms.records import not_to_write, repeated, time_hash
 from transforms.reference import chain, first_versions, repeated_keys, repeats
 
 PLACE = ["source_file", "source_line"]
@@ -57,7 +58,8 @@ def standing(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> Standi
 
 
 def held_back(batch: Batch, good: DataFrame, found: Standing | None, partitions: Iterable[Any]) -> DataFrame:
-    """Records that are not to be written although nothing is wrong with them: source_file, source_line, status."""
+    """Records that are not to be written although nothing is wrong with them: source_file, source_line, status. And points
+    that are written although another payload of the same device and time is there: of status `conflict`."""
     if found is None:
         return _repeated_points(batch, good, partitions)
     if found.all_new:
@@ -72,7 +74,7 @@ def _repeated_points(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -
     if not found:
         return batch.lake.spark.createDataFrame([], HELD)
     hashes = F.broadcast(hashes) if found <= MAX_BROADCAST_HASHES else hashes
-    candidates = (x.withColumn("id_hash", id_hash()).join(hashes, on="id_hash", how="left_semi") for x in (good, known))
+    candidates = (x.withColumn("time_hash", time_hash()).join(hashes, on="time_hash", how="left_semi") for x in (good, known))
     return not_to_write(*candidates)
 
 
@@ -148,7 +150,7 @@ def ledger_row(
     file = admission.file
     return (
         batch.source.name, batch.table.name, file.path, admission.content_sha256, file.fingerprint, status, admission.reason,
-        file.size_bytes, admission.inflated_bytes, received_ts, batch.date,
+        list(unmapped(batch.source, admission.columns)), file.size_bytes, admission.inflated_bytes, received_ts, batch.date,
         sums.read, sums.accepted, sums.duplicate, sums.quarantined, batch.run_id, finished_at,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from expectations.gate import make_gate
+from expectations.gate import DOCS, make_gate
 from jobs import stopped
 from jobs.catalog import NAMES, Job, waves
 from jobs.causes import cause, foreseen
@@ -18,7 +18,7 @@ from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.delta_log import standings
-from lake.errors import CommitLost, ConfigError, NightRefused, TelematicsError
+from lake.errors import CommitLost, Complaint, ConfigError, NightRefused, TelematicsError
 from lake.log import log
 
 Progress = Callable[[dt.date, str, str, float], None]
@@ -73,7 +73,7 @@ def now() -> dt.datetime:
 
 def context_for(lake: Lake, conf: Conf, date: dt.date, nights: Nights, run_id: str) -> JobContext:
     """What the jobs of a night get."""
-    gate = make_gate(conf.reports_path / "data-docs", f"{date}")
+    gate = make_gate(conf.reports_path / DOCS, f"{date}")
     return JobContext(conf, lake, date, nights.previous(date), run_id, gate)
 
 
@@ -121,19 +121,22 @@ def _record(recorder: Recorder, context: JobContext, name: str, started: dt.date
     return (finished - started).total_seconds()
 
 
-def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, run_id: str, progress: Progress) -> bool:
-    """Run one night. Returns False where it was published already and nothing ran.
+def run_night(
+    lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, run_id: str, progress: Progress
+) -> list[Complaint] | None:
+    """Run one night. Returns what it was published without, and None where it was published already and nothing ran.
 
     Raises NightRefused out of date order, and the failing job's error otherwise.
     """
     nights = read_nights(lake)
     nights.check_log(lake)
     earlier = nights.to_run_first(date)
+    complaints: list[Complaint] = []
     for one in earlier:
-        run_night(lake, conf, one, NightlyOptions(), run_id, progress)
+        complaints += run_night(lake, conf, one, NightlyOptions(), run_id, progress) or []
     nights = read_nights(lake) if earlier else nights
     if date in nights.published and not options.rerun:
-        return False
+        return None
     as_left = resumable(lake, nights, date)
     names = options.jobs(as_left, date)
     options.check(as_left, date)
@@ -149,7 +152,7 @@ def run_night(lake: Lake, conf: Conf, date: dt.date, options: NightlyOptions, ru
     except Exception as e:
         stopped.tell(context, recorder.failed_job(e), e)
         raise
-    return True
+    return [*complaints, *read_nights(lake).complaints(date)]
 
 
 def _run_all(names: tuple[str, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from threading import Event
 from typing import Any
 
@@ -14,12 +14,13 @@ from jobs.catalog import NAMES, waves
 from jobs.context import JobResult
 from lake.delta import Lake
 from lake.delta_log import check_published
-from lake.errors import NightRefused
+from lake.errors import Complaint, NightRefused
 from lake.log import log
 from lake.tables import NIGHTS
 
 PUBLICATION = "night"
 """The job name of the row that publishes a night; written last."""
+COMPLAINTS = "complaints"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Nights:
             mend = f"run `telematics nightly --from {never[0]} --to {date}`"
             raise NightRefused(f"night {date} would skip {len(never)} night(s) from {never[0]}: {mend}")
         return begun
+
+    def complaints(self, date: dt.date) -> list[Complaint]:
+        """What the night's jobs went on without, in the last finished attempt at each."""
+        details = [self.details.get((date, name), {}) for name in NAMES]
+        return [Complaint(**x) for detail in details for x in detail.get(COMPLAINTS, [])]
 
     def check_log(self, lake: Lake) -> None:
         """Raise LakeError for a table whose log lacks what it had at the last publication, be it of a rerun."""
@@ -157,9 +163,10 @@ class Recorder:
 def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None:
     """Append the attempt's row, once however often it is tried."""
     seconds = (attempt.finished_at - attempt.started_at).total_seconds()
+    detail = result.detail | ({COMPLAINTS: [asdict(x) for x in result.complaints]} if result.complaints else {})
     row = (
         attempt.night_date, attempt.job, status, result.rows, result.message,
-        json.dumps(result.detail, sort_keys=True, default=str), attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
+        json.dumps(detail, sort_keys=True, default=str), attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
     )  # fmt: skip
     df = lake.spark.createDataFrame([row], NIGHTS.schema).coalesce(1)
     lake.append_once(

@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from expectations.gate import BY_HAND, DOCS, QualityGate
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem
 from lake.storage import fetch
@@ -25,7 +26,7 @@ _START = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta nam
 <title>Telematics</title>
 <style>body{{font:17px/1.6 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style></head>
 <body><h1>Telematics</h1><ul><li><a href="/index.html">Nights: prices, drift, data quality</a>{note}</li>
-<li><a href="{mlflow}">Models and their evidence (MLflow)</a></li></ul><p>Reports are in {folder}.</p></body></html>"""
+<li><a href="{mlflow}">Models and their evidence (MLflow)</a></li>{loads}</ul><p>Reports are in {folder}.</p></body></html>"""
 
 
 class ReportsHandler(SimpleHTTPRequestHandler):
@@ -41,12 +42,19 @@ class ReportsHandler(SimpleHTTPRequestHandler):
             super().do_GET()
             return
         note = "" if (Path(self.directory) / "index.html").is_file() else " (none yet: run `telematics nightly`)"
-        body = _START.format(mlflow=escape(self.mlflow_url), folder=escape(str(self.directory)), note=note).encode()
+        body = _START.format(
+            mlflow=escape(self.mlflow_url), folder=escape(str(self.directory)), note=note, loads=self._loads()
+        ).encode()  # fmt: skip
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _loads(self) -> str:
+        page = f"{DOCS}/{BY_HAND}/site/index.html"
+        there = (Path(self.directory) / page).is_file()
+        return f'\n<li><a href="/{page}">Data docs of the last loads by hand</a></li>' if there else ""
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""
@@ -62,6 +70,7 @@ def serve(conf: Conf, port: int, open_browser: bool = False) -> None:
     folder = conf.reports_path.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     fetch(conf.kept("_reports"), folder)
+    build_docs(conf)
     reports_url, mlflow_url = (f"http://{HOST}:{p}/" for p in (port, port + 1))
     handler = partial(ReportsHandler, directory=str(folder), mlflow_url=mlflow_url)
     with ThreadingHTTPServer((HOST, port), handler) as server:
@@ -75,6 +84,16 @@ def serve(conf: Conf, port: int, open_browser: bool = False) -> None:
         finally:
             server.shutdown()
             stop(mlflow)
+
+
+def build_docs(conf: Conf) -> None:
+    """Build the data docs that are not there, or older than a result: a load by hand leaves that to whoever looks."""
+    docs = conf.reports_path / DOCS
+    for folder in sorted(x.parent for x in docs.glob("*/validations")):
+        newest = max((p.stat().st_mtime for p in (folder / "validations").rglob("*.json")), default=0.0)
+        page = folder / "site" / "index.html"
+        if newest and not (page.is_file() and page.stat().st_mtime >= newest):
+            QualityGate(docs, folder.name).build_docs()
 
 
 def check_free(port: int) -> None:

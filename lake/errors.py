@@ -1,6 +1,9 @@
 """Typed failures. Each carries the exit code the command line ends with; the message is one line that names what
 was wrong and where, and how to mend it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 
 class TelematicsError(Exception):
     """Base of every failure a user can meet; anything else is a defect and exits 1."""
@@ -67,3 +70,24 @@ class TrainingRefused(TelematicsError):
     """A frame that no model may be trained on."""
 
     exit_code = 9
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What was wrong with a part of a job that went on without it, and the exit code that the command ends with for it."""
+
+    exit_code: int
+    what: str
+
+    @classmethod
+    def of(cls, error: TelematicsError, where: str) -> "Complaint":
+        """From the failure of a part."""
+        return cls(error.exit_code, f"{where}: {error}")
+
+
+def raise_for(complaints: Iterable[Complaint]) -> None:
+    """Raise all complaints as one, GateFailed where a gate is among them, else InputError; nothing where there are none."""
+    found = list(dict.fromkeys(complaints))
+    if found:
+        is_gate = any(x.exit_code == GateFailed.exit_code for x in found)
+        raise (GateFailed if is_gate else InputError)("; ".join(x.what for x in found))

@@ -138,6 +138,24 @@ class EventRules(Strict):
     speeding_tolerance_mps: Annotated[float, Field(description="over the limit by more than this: 5 km/h")] = 5 / 3.6
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Limits(Strict):
+    """From where on a load is kept out (`_stop`) or pointed out: the greatest shares, judged of `min_records` and more."""
+
+    min_records: Annotated[int, Field(ge=1, description="a share of fewer says nothing: at 1,000 a limit of 1 % is ten")] = 1000
+    quarantined_stop: Annotated[Share, Field(description="of what came in files that bring any records: most of it is bad")] = 0.5
+    quarantined: Annotated[Share, Field(description="of all records; the night's page turns amber at the same")] = 0.01
+    withheld: Annotated[Share, Field(description="without a policy or consent")] = 0.5
+    duplicate: Annotated[Share, Field(description="points that were there; files are sent twice, not whole deliveries")] = 0.2
+    conflict: Annotated[Share, Field(description="points beside another of the same device and time")] = 0.01
+    ahead: Annotated[Share, Field(description="points timed after their receipt")] = 0.01
+    late: Annotated[Share, Field(description="points received over a week after their time")] = 0.2
+    null: Annotated[Share, Field(description="nulls of a mapped column: all but a few")] = 0.95
+    of_usual: Annotated[Share, Field(description="the least: records against the median of the last nights")] = 0.5
+
+
 class Source(Strict):
     """One provider's files."""
 
@@ -150,8 +168,12 @@ class Source(Strict):
     ] = None
     columns: dict[str, FieldMap]
     consent: Consent = Consent()
+    ignored: Annotated[
+        tuple[str, ...], Field(description="columns that files are known to have besides those that are mapped")
+    ] = ()
     trip_gap_s: Annotated[int, Field(ge=30, le=3600, description="a pause longer than this ends a trip")] = 300
     distance_method: Literal["haversine", "speed"] = "haversine"
+    limits: Limits = Limits()
     events: EventRules = EventRules()
 
     @field_validator("name")

@@ -68,6 +68,12 @@ LEDGER = Table(
         Column("fingerprint", "string", "", "size and ETag or modification time: tells a known file without reading it"),
         Column("status", "string", "", "ingested, duplicate_file or refused", nullable=False),
         Column("reason", "string", "", "why a file was refused"),
+        Column(
+            "unmapped",
+            "array<string>",
+            "",
+            "columns read past: the source neither maps nor ignores them; of JSON lines, of the first",
+        ),
         Column("size_bytes", "bigint", "B", "bytes as stored"),
         Column("inflated_bytes", "bigint", "B", "bytes after decompression"),
         c.RECEIVED_TS,

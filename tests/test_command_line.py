@@ -1,5 +1,6 @@
 """What a user meets who gives the command line something it cannot use: one clear line and an exit code of its own."""
 
+import datetime as dt
 import gzip
 import json
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs.catalog import NAMES
+from jobs.nights import read_nights
 from lake.conf import CONF_FOLDER
+from lake.delta import Lake
 from tests.servers import S3
 from tests.world import Said, command, write_conf
 
@@ -77,6 +80,31 @@ def test_a_wrong_column_type_is_quarantined_with_its_column(spark: SparkSession,
     refused(command(conf, "quarantine", "list", "--format", "xml"), 2, "xml", "table, csv, json")
     path.unlink()
     refused(command(conf, "quarantine", "replay", "--source", "sim_phone"), 3, str(path), "gone", "their records stay")
+
+
+def test_a_nights_load_goes_on_without_bad_files_and_ends_with_3(spark: SparkSession, conf: Path, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    landed(landing, [POINT])
+    cut = landed(landing, [POINT] * 2, "cut.jsonl.gz")
+    cut.write_bytes(cut.read_bytes()[:-9])
+    landed(landing, [POINT | {"ts": POINT["ts"] + n, "speed": "fast"} for n in range(10)], "changed.jsonl.gz")
+    (landing / "reference").mkdir()
+    (landing / "reference" / "devices.csv").write_text("device_id,vehicle_id\nd1,v1\n")
+    for job, words in (
+        ("reference", ("sim_devices", "header_lacks:valid_from")),
+        ("ingest", ("cut.jsonl.gz (truncated_gzip)", "changed.jsonl.gz (in no record: wrong_type:speed_mps)")),
+    ):
+        refused(command(conf, job, "--date", "2026-01-05"), 3, *words)
+    ledger = Lake(spark, str(tmp_path / "lake")).read("bronze.ledger").collect()
+    assert {Path(x.source_file).name: (x.status, x.read, x.accepted + x.quarantined) for x in ledger} == {
+        "a.jsonl.gz": ("ingested", 1, 1), "changed.jsonl.gz": ("ingested", 10, 10), "cut.jsonl.gz": ("refused", 0, 0),
+        "devices.csv": ("refused", 0, 0),
+    }  # fmt: skip
+    # both jobs are finished, with what they went on without
+    nights = read_nights(Lake(spark, str(tmp_path / "lake")))
+    night = dt.date(2026, 1, 5)
+    assert nights.finished[night] == {"reference", "ingest"}
+    assert [x.exit_code for x in nights.complaints(night)] == [3, 3]
 
 
 def test_an_unwritable_lake_is_said_before_any_work(spark: SparkSession, conf: Path, tmp_path: Path) -> None:

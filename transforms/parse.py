@@ -35,6 +35,12 @@ def file_columns(source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def unmapped(source: Source, columns: Sequence[str]) -> tuple[str, ...]:
+    """Of a file's columns those that the source neither maps nor ignores: they are read past."""
+    known = {*source.ignored, *file_columns(source), *(c.split(".")[0] for c in file_columns(source))}
+    return tuple(c for c in columns if c not in known)
+
+
 def clean_line(encoding: str) -> Column:
     """The line as text, without a byte-order mark and a carriage return."""
     text = F.col("value")

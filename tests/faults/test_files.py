@@ -1,6 +1,7 @@
 """Faults of files that come from outside, beside those named in tests/loading."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 
 from lake.conf import Conf
 from lake.delta import Lake
+from lake.log import configure, forget
 from tests.conftest import ROOT
 from tests.loading.files import CLAIMS, CLAIMS_HEADER, PHONE, hour, point, run, source, sums, write
 
@@ -41,6 +43,30 @@ def test_fault_15_a_column_more_is_read_one_less_is_refused_one_retyped_is_held(
     assert (sums(result), result.reasons) == ((2, 1, 0, 1), {"wrong_type:incurred_minor": 1})
     assert [(Path(p).name, why) for p, why in result.refused] == [("dropped.csv", "header_lacks:status")]
     assert [r.claim_id for r in lake.read("reference.claims").collect()] == ["c1"]
+    assert [(Path(p).name, columns) for p, columns in result.unmapped] == [("added.csv", "more")]
+    unmapped = {Path(r.source_file).name: r.unmapped for r in lake.read("bronze.ledger").collect()}
+    assert unmapped == {"added.csv": ["more"], "dropped.csv": [], "retyped.csv": []}
+
+
+def test_fault_15_an_added_column_is_named_once_a_load_on_the_terminal_and_in_the_ledger(
+    lake: Lake, conf: Conf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(tmp_path / "logs", "r")
+    try:
+        phone = source(PHONE, ignored=["seq"])
+        for name, extra in (("a", {"seq": 1}), ("b", {"seq": 1, "battery": 0.5}), ("c", {"pos": {"lat": 1, "lon": 2, "z": 3}})):
+            write(hour(tmp_path, f"{name}.jsonl.gz"), [point(n, **extra) for n in range(3)])
+        result = run(lake, conf, phone, tmp_path / "date=2026-01-05")
+    finally:
+        forget()
+    # what is inside a mapped object is not looked into
+    assert (result.quarantined, {Path(r.source_file).name: r.unmapped for r in lake.read("bronze.ledger").collect()}) == (
+        0, {"a.jsonl.gz": [], "b.jsonl.gz": ["battery"], "c.jsonl.gz": []},
+    )  # fmt: skip
+    events = [json.loads(x) for x in (tmp_path / "logs" / "telematics.jsonl").read_text().splitlines()]
+    warned = [x["files"] for x in events if x["event"] == "columns are read past" and x["level"] == "warning"]
+    assert warned == [f"{hour(tmp_path, 'b.jsonl.gz')} (battery)"]
+    assert "b.jsonl.gz (battery)" in capsys.readouterr().err
 
 
 def test_fault_17_a_file_days_late_lands_in_the_partition_of_its_day(lake: Lake, conf: Conf, tmp_path: Path) -> None:
