@@ -42,7 +42,6 @@ from lake.log import log
 from lake.sources import Source
 from lake.storage import StoredFile, list_files
 from lake.tables import POINTS, POLICY_DAYS
-from transforms.records import CONFLICT
 
 __all__ = ["LoadResult", "knowledge_floor", "load", "load_listed", "open_from"]
 
@@ -144,27 +143,29 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     free = good.join(quarantined, on=LINE, how="left_anti") if is_any_held else good
     partitions = sorted({p for b in found for p in b.partitions})
     known = None if batch.table.name == POINTS.name else standing(batch, free, partitions)
+    contested = None
     if not resumed:
-        back = held_back(batch, free, known, partitions)
+        found_back = held_back(batch, free, known, partitions)
+        back, contested = found_back.rows, found_back.contested
         if is_any_held:
             stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
             back = back.unionByName(stays)
         back.write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
     counts = held.groupBy("source_file", "status").count().collect()
-    duplicate, present, stayed, conflicts = (by_status(counts, x) for x in ("duplicate", "present", "quarantined", CONFLICT))
+    duplicate, present, stayed = (by_status(counts, status) for status in ("duplicate", "present", "quarantined"))
     sums = sums_by_file(admitted, _refused(batch, found) + stayed, duplicate)
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
     reasons = reasons_of(refused) if any(x.quarantined for x in sums.values()) else {}
     counted = staged.agg(*observed(batch)).collect()[0].asDict() if resumed else seen.get
-    check_batch(batch, plan, Judged(sums, reasons, counted, stayed.total(), conflicts.total()))
+    conflicts = None if contested is None else contested - duplicate.total() - present.total()
+    check_batch(batch, plan, Judged(sums, reasons, counted, stayed.total(), conflicts))
     # of files in the ledger the quarantine was written before it was
     fresh = [a for a in admitted if plan.ledgered(a, INGESTED) is None]
     if reasons and fresh:
         quarantine(batch, fresh, refused.where(F.col("source_file").isin([a.file.path for a in fresh])))
     if sum(x.accepted for x in sums.values()) > present.total():
-        not_new = held.where(F.col("status") != CONFLICT)
-        new = good.join(not_new, on=PLACE, how="left_anti") if len(counts) > len(conflicts) else good
+        new = good.join(held, on=PLACE, how="left_anti") if counts else good
         write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), single(reasons))
 

@@ -28,13 +28,13 @@ Reasons = dict[str, Counter[tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the records of the files that were parsed."""
+    """What became of the records of the files that were parsed; `conflicts` is None where a load that was killed had counted."""
 
     sums: dict[str, Sums]
     reasons: Reasons
     seen: Mapping[str, int]
     stayed: int
-    conflicts: int
+    conflicts: int | None
 
 
 def observed(batch: Batch) -> list[Column]:
@@ -124,7 +124,9 @@ def _shares(batch: Batch, total: Sums, judged: Judged) -> dict[str, float]:
 
 def _of_good(batch: Batch, good: int, judged: Judged) -> dict[str, float]:
     found = {name: _share(n, good) for name, n in judged.seen.items() if name != "good"}
-    return found | ({batches.CONFLICT: _share(judged.conflicts, good)} if batch.table.name == POINTS.name else {})
+    if batch.table.name == POINTS.name and judged.conflicts is not None:
+        found[batches.CONFLICT] = _share(judged.conflicts, good)
+    return found
 
 
 def _withheld(judged: Judged, paths: Iterable[str]) -> int:

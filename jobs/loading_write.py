@@ -57,25 +57,36 @@ def standing(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> Standi
     return Standing(versions, versions is None and repeated_keys(good, batch.table).isEmpty())
 
 
-def held_back(batch: Batch, good: DataFrame, found: Standing | None, partitions: Iterable[Any]) -> DataFrame:
-    """Records that are not to be written although nothing is wrong with them: source_file, source_line, status. And points
-    that are written although another payload of the same device and time is there: of status `conflict`."""
+@dataclass(frozen=True)
+class Back:
+    """Records that are not to be written although nothing is wrong with them: source_file, source_line, status. Of points,
+    `contested` is how many records those and all others beside the first of a device and time are."""
+
+    rows: DataFrame
+    contested: int = 0
+
+
+def held_back(batch: Batch, good: DataFrame, found: Standing | None, partitions: Iterable[Any]) -> Back:
+    """Which records are held back."""
     if found is None:
         return _repeated_points(batch, good, partitions)
     if found.all_new:
-        return good.select(*PLACE, F.lit("").alias("status")).limit(0)
-    return repeats(good, _or_none(batch, found.versions), batch.table)
+        return Back(good.select(*PLACE, F.lit("").alias("status")).limit(0))
+    return Back(repeats(good, _or_none(batch, found.versions), batch.table))
 
 
-def _repeated_points(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame:
+def _repeated_points(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> Back:
     known = batch.lake.read(POINTS.name).where((F.col("source") == batch.source.name) & F.col("event_date").isin(*partitions))
     hashes = repeated(good, known).localCheckpoint()
-    found = hashes.count()
+    # of a time that the target does not have, one record is the first
+    beside = F.col("new") - F.when(F.col("old") == 0, 1).otherwise(0)
+    found, contested = hashes.agg(F.count("*"), F.coalesce(F.sum(beside), F.lit(0))).collect()[0]
     if not found:
-        return batch.lake.spark.createDataFrame([], HELD)
+        return Back(batch.lake.spark.createDataFrame([], HELD))
+    hashes = hashes.select("time_hash")
     hashes = F.broadcast(hashes) if found <= MAX_BROADCAST_HASHES else hashes
     candidates = (x.withColumn("time_hash", time_hash()).join(hashes, on="time_hash", how="left_semi") for x in (good, known))
-    return not_to_write(*candidates)
+    return Back(not_to_write(*candidates), contested)
 
 
 def _touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) -> DataFrame | None:

@@ -20,7 +20,6 @@ from lake.delta import Lake, transaction_id
 from lake.errors import InputError
 from lake.storage import list_files
 from lake.tables import POINTS, QUARANTINE
-from transforms.records import CONFLICT
 
 ACCEPTED, DUPLICATE = "accepted", "duplicate"
 HELD_KEY = (*QUARANTINE.key, *QUARANTINE.partition_by)
@@ -128,8 +127,7 @@ def _bring_back(batch: Batch, good: DataFrame, records: DataFrame, facts: Row, f
     # first of all, so that a night which is under way begins anew, even if this is killed before its last commit
     batch.lake.mark(QUARANTINE.name, ids.withColumn("replayed_at", F.lit(dt.datetime.now(UTC))), ["replayed_at"])
     known = None if batch.table.name == POINTS.name else standing(batch, good, facts["partitions"])
-    back = held_back(batch, good, known, facts["partitions"]).where(F.col("status") != CONFLICT)
-    back.write.parquet(f"{folder}/held")
+    held_back(batch, good, known, facts["partitions"]).rows.write.parquet(f"{folder}/held")
     not_new = batch.lake.spark.read.schema(HELD).parquet(f"{folder}/held")
     which = f"{facts['digest']} of {facts['good']}"
     app_id = transaction_id(f"replay/{batch.source.name}", batch.table.name, None, [which])
