@@ -1,5 +1,6 @@
 """Great Expectations' context: configuration in memory, results and data docs below one folder, nothing elsewhere."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import great_expectations as gx
@@ -7,8 +8,10 @@ from great_expectations.data_context.data_context.ephemeral_data_context import 
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
 
 
+@lru_cache(2)
 def ephemeral_context(folder: Path, site: str) -> EphemeralDataContext:
-    """A context whose validation results outlive the process, so that docs can be built from a resumed night's too."""
+    """A context whose validation results outlive the process, so that docs can be built from a resumed night's too. Made once
+    for the loads of a process: it takes as long as a validation."""
     defaults = InMemoryStoreBackendDefaults()
     defaults.stores[defaults.validation_results_store_name]["store_backend"] = {
         "class_name": "TupleFilesystemStoreBackend",
