@@ -57,9 +57,9 @@ def dictionary_page() -> str:
         "Generated from `lake/tables.py` by `python -m lake.pages`; a test compares.",
         "",
         "Bitemporal tables keep every version of a row: read them as known at a time (known_from before it, known_to null or not",
-        "before it). What is known today has known_to null: `<table>_current`, a view that `telematics tables --ddl` makes in another",
-        "engine ([contract-lake.md](contract-lake.md)). Published tables are plain Delta without deletion vectors, for engines other",
-        "than Spark.",
+        "before it). What is known today has known_to null: `<table>_current`, a view that `telematics tables --ddl` makes in",
+        "another engine ([contract-lake.md](contract-lake.md)). Published tables are plain Delta without deletion vectors, for",
+        "engines other than Spark.",
     ]
     for table in (*TABLES.values(), FRAME):
         lines += ["", *_table_lines(table)]
