@@ -34,7 +34,9 @@ def test_current_views_of_duckdb_and_spark_have_the_rows_of_read_current(lake: L
     lake.append_once(DEVICES.name, lake.spark.createDataFrame(rows, DEVICES.schema), "x")
     names = lake.read(DEVICES.name).columns
     # null sorts nowhere in Python: text
-    expected = plain([[str(x) if not isinstance(x, dt.datetime) else x for x in r] for r in lake.read_current(DEVICES.name).collect()])
+    expected = plain(
+        [[str(x) if not isinstance(x, dt.datetime) else x for x in r] for r in lake.read_current(DEVICES.name).collect()]
+    )
     assert [(r[0], r[1]) for r in expected] == [("d1", "v2"), ("d2", "v3")]
     with duckdb.connect() as db:
         db.execute(f"LOAD '{EXTENSION}'")
