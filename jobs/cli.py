@@ -87,7 +87,9 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except typer.Exit as e:
         return e.exit_code
     except UsageError as e:
-        errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
+        # a group without a command has printed its help, and says nothing more
+        if e.format_message():
+            errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")

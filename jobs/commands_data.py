@@ -10,10 +10,11 @@ from expectations.gate import BY_HAND, DOCS
 from jobs.catalog import job
 from jobs.commands_night import run_one
 from jobs.state import MaybeDate, State, day, instant, state, terminal
-from lake.errors import ConfigError
+from lake.errors import ConfigError, InputError
 from lake.log import log
+from lake.s3 import on_s3
 from lake.sources import load_source
-from lake.storage import keep
+from lake.storage import keep, list_files
 
 SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 InputOption = Annotated[list[str], typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")]
@@ -123,6 +124,9 @@ def load_files(
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
     here.will_read(*inputs)
+    # before Spark's seconds, where that asks no server
+    if missing := [x for x in inputs if not on_s3(x) and not list_files(x)]:
+        raise InputError(f"no files match '{missing[0]}'")
     try:
         with terminal.status(f"loading {name}") as live:
             result = here.lake.kept(

@@ -7,7 +7,7 @@ import typer
 from jobs.state import FormatOption, state
 
 lease_app = typer.Typer(help="Who may write to the lake.", no_args_is_help=True)
-COLUMNS = ("number", "state", "owner", "host", "process", "command", "since", "renewed_s_ago", "may_be_taken")
+COLUMNS = ("number", "state", "owner", "host", "process", "command", "since", "changed_s_ago", "may_be_taken")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +24,7 @@ def show(context: typer.Context, form: FormatOption = "table") -> None:
     from lake.lease import is_over, stands
 
     here = state(context)
+    here.check_there()
     found = stands(here.lease_store)
     rows = []
     if found.held is not None:
@@ -31,7 +32,7 @@ def show(context: typer.Context, form: FormatOption = "table") -> None:
         rows = [{
             "number": found.number, "state": found.held.state, "owner": found.held.owner, "host": found.held.host,
             "process": found.held.processes[0][0], "command": found.held.command, "since": found.held.since,
-            "renewed_s_ago": round(found.age_s), "may_be_taken": over,
+            "changed_s_ago": round(found.age_s), "may_be_taken": over,
         }]  # fmt: skip
     write([Row(**row) for row in rows], list(COLUMNS), form)  # type: ignore[arg-type]
 
@@ -43,4 +44,6 @@ def release(
     """End a lease whose holder is gone. One that still runs stops before its next commit; what it staged is lost, no row is."""
     from lake.lease import release_by_hand
 
-    print(f"lease {number} is ended: {release_by_hand(state(context).lease_store, number)}")
+    here = state(context)
+    here.check_there()
+    print(f"lease {number} is ended: {release_by_hand(here.lease_store, number)}")

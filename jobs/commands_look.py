@@ -1,19 +1,14 @@
 """Commands to look: tables, show, ui, doctor, demo."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from jobs.state import FormatOption, state, terminal
 from lake.errors import EnvironmentProblem
 from lake.tables import TABLES
-from lake.views import ddl
-
-PIPED_COLUMNS = 240
-"""Width of a table whose output no terminal limits."""
+from lake.views import ENGINES, ddl
 
 
 def register(app: typer.Typer) -> None:
@@ -25,14 +20,23 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
+def _known_engine(engine: str | None) -> str | None:
+    if engine is not None and engine not in ENGINES:
+        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(ENGINES)}")
+    return engine
+
+
 def tables(
     context: typer.Context,
     engine: Annotated[
-        str | None, typer.Option("--ddl", help="spark, athena or duckdb: print statements that name tables and *_current views")
+        str | None,
+        typer.Option(
+            "--ddl", help="spark, athena or duckdb: print statements that name tables and *_current views", callback=_known_engine
+        ),
     ] = None,
 ) -> None:
     """Name, rows, Delta version and last write of every table. With --ddl: statements for another engine."""
-    from jobs.looking import table_states
+    from jobs.looking import console_of, table_states
 
     if engine is not None:
         lake = state(context).existing_lake
@@ -50,7 +54,7 @@ def tables(
         grid.add_row(
             t.name, "" if t.rows is None else f"{t.rows:,}", "" if t.version is None else str(t.version), written, t.meaning
         )
-    Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS).print(grid)
+    console_of().print(grid)
 
 
 def show(

@@ -44,6 +44,8 @@ def show(
     from jobs.looking import write
     from jobs.replaying import held
 
+    if source is not None:
+        load_source(source, state(context).conf.sources_path)
     columns = ["source", "source_file", "source_line", "reasons", "raw_text"]
     rows = held(state(context).existing_lake, source, reason).orderBy("source", "source_file", "source_line").select(*columns)
     write(rows.limit(limit).collect(), columns, form)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from lake.conf import Conf
-from lake.delta import Lake, is_frame
+from lake.delta import Lake
 from lake.errors import ConfigError, LakeError
 from lake.files import Files
 from lake.retention import RULES
@@ -28,15 +28,14 @@ def expire_rows(lake: Lake, conf: Conf, date: dt.date) -> dict[str, int]:
 def expire_frames(lake: Lake, conf: Conf) -> tuple[list[str], str | None]:
     """Delete frames that no registered version pins and that are old by the store's clock: (their names, why none could)."""
     files = Files(lake.spark)
-    frames = [x for x in files.entries(f"{lake.root}/frames") if x.is_folder]
-    if conf.retention.frames is None or not frames:
+    names = lake.frames()
+    if conf.retention.frames is None or not names:
         return [], None
     try:
         pinned = pinned_frames(conf)
     except LakeError as e:
         return [], f"frames are left alone: {e}"
     oldest = files.now_ms(lake.root) - conf.retention.frames * DAY_MS
-    names = [name for x in frames if is_frame(name := f"frames.{x.name}")]
     gone = [name for name in names if name not in pinned and newest_ms(files, lake.path(name)) < oldest]
     for name in gone:
         # without its log it is no table, should this be killed in between

@@ -38,6 +38,7 @@ from lake.clock import UTC, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import GateFailed, InputError
+from lake.files import Files
 from lake.log import log
 from lake.sources import Source
 from lake.storage import StoredFile, list_files
@@ -131,7 +132,7 @@ def open_from(lake: Lake, target: str) -> dt.datetime | None:
 def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     admitted = plan.parse
     folder = _staging(batch, admitted)
-    resumed = _exists(batch.lake, f"{folder}/held/_SUCCESS")
+    resumed = Files(batch.lake.spark).exists(f"{folder}/held/_SUCCESS")
     seen = Observation()
     schema = None if resumed else stage(batch, admitted, f"{folder}/rows", seen)
     staged = _read_staged(batch, f"{folder}/rows", schema)
@@ -231,11 +232,6 @@ def _staging(batch: Batch, admitted: Sequence[Admission]) -> str:
     facts = [batch.source.model_dump_json(), str(batch.date), str(batch.received_at), str(batch.floor)]
     facts += sorted(f"{a.file.path} {a.content_sha256}" for a in admitted)
     return f"{batch.lake.root}/_staging/load/{batch.source.name}-{hashlib.sha256(chr(10).join(facts).encode()).hexdigest()[:16]}"
-
-
-def _exists(lake: Lake, path: str) -> bool:
-    there = lake.spark._jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
-    return bool(there.getFileSystem(lake.spark._jsc.hadoopConfiguration()).exists(there))
 
 
 def _sum(pairs: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -21,6 +22,8 @@ from transforms.parse import file_columns
 Progress = Callable[[str], None]
 INGESTED, DUPLICATE_FILE, REFUSED = "ingested", "duplicate_file", "refused"
 MAX_NAMED_FILES = 3
+HOW_REFUSED = "`telematics show bronze.ledger --where \"status = 'refused'\"` has all"
+HOW_HELD = "`telematics quarantine show` has the records"
 ADMISSION_SLICES = 16
 
 
@@ -85,14 +88,14 @@ class LoadResult:
     unmapped: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> str:
-        """One line for people."""
+        """One line for people, without what `raise_for_refused` says."""
         parts = [f"{self.source}: {self.files:,} files, {self.read:,} records read, {self.accepted:,} accepted, "
                  f"{self.duplicate:,} duplicate, {self.quarantined:,} quarantined"]  # fmt: skip
         if self.reasons:
             parts.append(", ".join(f"{n:,} {reason}" for reason, n in sorted(self.reasons.items(), key=lambda x: (-x[1], x[0]))))
         if self.known:
             parts.append(f"{self.known:,} files known already")
-        return "; ".join([*parts, *self._complaints()])
+        return "; ".join(parts)
 
     def raise_for_refused(self) -> None:
         """Raise InputError naming refused files and those with a column that cannot be read, if there are any."""
@@ -100,8 +103,8 @@ class LoadResult:
             raise InputError("; ".join(self._complaints()))
 
     def _complaints(self) -> list[str]:
-        found = [f"{len(self.refused)} files refused: {some_of(self.refused)}"] if self.refused else []
-        return [*found, f"a mapped column has changed: {some_of(self.drifted)}"] if self.drifted else found
+        found = [f"{len(self.refused)} files refused: {some_of(self.refused)}: {HOW_REFUSED}"] if self.refused else []
+        return [*found, f"a mapped column has changed: {some_of(self.drifted)}: {HOW_HELD}"] if self.drifted else found
 
 
 def some_of(files: Sequence[tuple[str, str]]) -> str:
@@ -128,8 +131,11 @@ class Plan:
 
     def ledgered(self, admission: Admission, status: str) -> Any | None:
         """The ledger's row for this file and status, if it was written before."""
-        wanted = (admission.file.path, admission.content_sha256, status)
-        return next((x for x in self.ledger if (x.source_file, x.content_sha256, x.status) == wanted), None)
+        return self._by_file.get((admission.file.path, admission.content_sha256, status))
+
+    @cached_property
+    def _by_file(self) -> dict[tuple[str, str, str], Any]:
+        return {(x.source_file, x.content_sha256, x.status): x for x in self.ledger}
 
 
 def received_by_path(rule: FromPath, path: str) -> dt.datetime | None:

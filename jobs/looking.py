@@ -22,6 +22,7 @@ from lake.tables import TABLES
 Format = Literal["table", "csv", "json"]
 MAX_COLUMNS_SIDE_BY_SIDE = 8
 """Wider rows are printed one column a line, as psql does in its expanded mode."""
+PIPED_COLUMNS = 240
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -38,11 +39,7 @@ class TableState:
 
 def table_names(lake: Lake) -> list[str]:
     """Names of the catalogue's tables and of the frames the lake holds."""
-    jvm = lake.spark._jvm
-    folder = jvm.org.apache.hadoop.fs.Path(f"{lake.root}/frames")  # type: ignore[union-attr]
-    files = folder.getFileSystem(lake.spark._jsc.hadoopConfiguration())
-    frames = [f"frames.{s.getPath().getName()}" for s in files.listStatus(folder)] if files.exists(folder) else []
-    return [*TABLES, *sorted(frames)]
+    return [*TABLES, *sorted(lake.frames())]
 
 
 def table_states(lake: Lake) -> list[TableState]:
@@ -110,6 +107,11 @@ def write(rows: list[Row], columns: list[str], form: Format) -> None:
         _print_table(rows, columns)
 
 
+def console_of() -> Console:
+    """Of standard output; in a pipe, where no terminal limits it, names and paths stay on one line."""
+    return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
@@ -118,7 +120,9 @@ def _cell(value: Any) -> Any:
 
 
 def _print_table(rows: list[Row], columns: list[str]) -> None:
-    console = Console(markup=False, emoji=False)
+    if not rows:
+        print("no rows", file=sys.stderr)
+    console = console_of()
     if len(columns) > MAX_COLUMNS_SIDE_BY_SIDE:
         for number, row in enumerate(rows, 1):
             _print_record(console, number, row, columns)

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from jobs.causes import cause
-from lake.conf import Conf, load_conf
+from lake.conf import Conf, S3Limits, load_conf
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
 from lake.errors import LakeError, LeaseLost, TelematicsError
@@ -86,8 +86,10 @@ class State:
 
     @property
     def takeover_after_s(self) -> float:
-        """On disk nothing is under way that has a time-out."""
-        return self.conf.s3.longest_request_s if on_s3(self.conf.lake) else 0.0
+        """On disk nothing is under way that has a time-out. On S3 boto3's client, which renews, has the default limits, Spark's
+        has those of the configuration."""
+        longest_s = max(self.conf.s3.longest_request_s, S3Limits().longest_request_s)
+        return longest_s if on_s3(self.conf.lake) else 0.0
 
     def _take_lease(self, spark: SparkSession) -> Lease:
         record = myself(without_secrets(" ".join(["telematics", *sys.argv[1:]])), self.conf.lease.duration_s)
@@ -119,10 +121,14 @@ class State:
     @cached_property
     def existing_lake(self) -> Lake:
         """The lake, for reading. Raises LakeError where there is none."""
-        if not on_s3(self.conf.lake) and not Path(self.conf.lake).is_dir():
-            raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
+        self.check_there()
         configure(None, self.run_id, debug=self.debug)
         return self._checked(self._start(self.conf.lake))
+
+    def check_there(self) -> None:
+        """Raise LakeError where there is no lake on disk; one on S3 is a prefix, and always there."""
+        if not on_s3(self.conf.lake) and not Path(self.conf.lake).is_dir():
+            raise LakeError(f"there is no lake at {self.conf.lake}: run `telematics demo`, or name one with --lake")
 
     @property
     def log_folder(self) -> Path:

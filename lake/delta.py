@@ -16,6 +16,7 @@ from lake.clock import as_known, current
 from lake.columns import Column as LakeColumn
 from lake.commits import Guard, GuardedCommits, replayed, unless_in_conflict
 from lake.errors import LakeError
+from lake.files import Files
 from lake.format_version import declare
 from lake.tables import FRAME, TABLES, Table
 
@@ -78,6 +79,11 @@ class Lake:
     def exists(self, name: str) -> bool:
         """Whether the table has a commit."""
         return DeltaTable.isDeltaTable(self.spark, self.path(name))
+
+    def frames(self) -> list[str]:
+        """Names of the training frames there are."""
+        found = (f"frames.{x.name}" for x in Files(self.spark).entries(f"{self.root}/frames") if x.is_folder)
+        return [name for name in found if is_frame(name)]
 
     def read(self, name: str) -> DataFrame:
         """The whole table, in its declared columns; empty where nothing was written yet."""
@@ -199,8 +205,7 @@ class Lake:
 
     def remove(self, path: str) -> None:
         """Delete a staging folder, on disk or S3; nothing if it is not there."""
-        folder = self.spark._jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
-        folder.getFileSystem(self.spark._jsc.hadoopConfiguration()).delete(folder, True)
+        Files(self.spark).remove(path)
 
     def apply_versions(self, name: str, closes: DataFrame | None, adds: DataFrame, app_id: str) -> None:
         """Restate a bitemporal table in one commit: close old versions, add new ones.

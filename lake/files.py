@@ -49,6 +49,11 @@ class Files:
             raise
         return [Entry(path, kind == "true", int(ms)) for path, kind, ms in _STATUS.findall(listed)]
 
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+        there, system = self._of(path)
+        return bool(system.exists(there))
+
     def read(self, path: str) -> bytes | None:
         """The file's content, None where it is not there."""
         there, system = self._of(path)

@@ -55,6 +55,14 @@ class Standing:
     held: Held | None
 
 
+class UnreadableLease(LakeError):
+    """The chain's highest object is not ours to read, so nobody knows who writes."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"lease {number:012d}.json cannot be read: {why}; `telematics lease release {number}`")
+        self.number = number
+
+
 def myself(command: str, duration_s: float) -> Held:
     """A record of this process, not yet in any chain."""
     started = psutil.Process().create_time()
@@ -83,9 +91,7 @@ def stands(store: LeaseStore) -> Standing:
     try:
         return Standing(number, listing.ages_s[number], Held.model_validate_json(body))
     except ValidationError as e:
-        raise LakeError(
-            f"lease {number:012d}.json cannot be read: {e.errors()[0]['msg']}; `telematics lease release {number}`"
-        ) from e
+        raise UnreadableLease(number, e.errors()[0]["msg"]) from e
 
 
 def is_over(standing: Standing, store: LeaseStore, takeover_after_s: float) -> bool:
@@ -110,12 +116,22 @@ def release_by_hand(store: LeaseStore, number: int) -> str:
 
     Raises LeaseHeld where another number is the highest: it is not what was looked at.
     """
-    found = stands(store)
+    try:
+        found = stands(store)
+    except UnreadableLease as e:
+        return _release_unreadable(store, number, e)
     if found.number != number or found.held is None:
         raise LeaseHeld(f"lease {number} is not the last one: {_held_by(found)}" if found.number else "there is no lease")
     if found.held.state == "released" or not _make(store, number + 1, found.held.model_copy(update={"state": "released"})):
         raise LeaseHeld(f"lease {number} is not held any more: see `telematics lease show`")
     return found.held.describe()
+
+
+def _release_unreadable(store: LeaseStore, number: int, found: UnreadableLease) -> str:
+    released = myself("telematics lease release", 0).model_copy(update={"state": "released"})
+    if found.number != number or not _make(store, number + 1, released):
+        raise LeaseHeld(f"lease {number} is not the last one: see `telematics lease show`") from found
+    return "it could not be read"
 
 
 def _is_dead(held: Held) -> bool:
@@ -264,4 +280,6 @@ def _make(store: LeaseStore, number: int, record: Held) -> bool:
 
 def _held_by(standing: Standing) -> str:
     who = standing.held.describe() if standing.held else "another"
+    if standing.held is not None and standing.held.state == "released":
+        return f"lease {standing.number} is, and nobody holds it: released {standing.age_s:.0f} s ago ({who})"
     return f"the lake is being written: {who} (lease {standing.number}, renewed {standing.age_s:.0f} s ago)"

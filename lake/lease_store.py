@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from lake.errors import LakeError
 from lake.s3 import bucket_and_key, client, explained, on_s3
 
 FOLDER = "_leases"
@@ -61,10 +62,7 @@ class DiskStore:
 
     def listing(self) -> Listing:
         """The clock is that of the file system: a file made now says what it shows."""
-        partial = self._partial()
-        partial.touch()
-        now = partial.stat().st_mtime
-        partial.unlink()
+        now = self._now()
         ages = {}
         for path in self.folder.iterdir():
             # one that is pruned meanwhile is not there
@@ -83,6 +81,16 @@ class DiskStore:
     def delete(self, number: int) -> None:
         """Nothing where it is gone."""
         self._path(number).unlink(missing_ok=True)
+
+    def _now(self) -> float:
+        try:
+            partial = self._partial()
+            partial.touch()
+            now = partial.stat().st_mtime
+            partial.unlink()
+        except OSError as e:
+            raise LakeError(f"cannot write to {self.folder}: {e.strerror or e}") from e
+        return now
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:012d}.json"

@@ -4,6 +4,8 @@ Delta has no views without a catalogue, so they are not kept in the lake: they a
 """
 
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
 
 from lake.errors import ConfigError
 from lake.table import Table
@@ -18,7 +20,7 @@ def ddl(engine: str, root: str, tables: Iterable[Table]) -> list[str]:
         raise ConfigError(f"unknown engine '{engine}': choose {', '.join(ENGINES)}")
     if engine == "athena" and not root.startswith("s3://"):
         raise ConfigError(f"Athena reads only from S3, the lake is at {root}")
-    statements: dict[str, None] = {}
+    statements: dict[str, None] = {_load_delta(): None} if engine == "duckdb" else {}
     for table in tables:
         schema, name = table.name.split(".")
         path = f"{root}/{schema}/{name}"
@@ -27,6 +29,15 @@ def ddl(engine: str, root: str, tables: Iterable[Table]) -> list[str]:
         if table.bitemporal:
             statements[_current_view(engine, table)] = None
     return list(statements)
+
+
+def _load_delta() -> str:
+    """DuckDB's extension: the one that is installed beside us, else from DuckDB's own repository."""
+    package = find_spec("duckdb_extension_delta")
+    for folder in package.submodule_search_locations or () if package is not None else ():
+        for file in Path(folder).rglob("delta.duckdb_extension"):
+            return f"LOAD {_text(str(file))}"
+    return "INSTALL delta; LOAD delta"
 
 
 def _current_view(engine: str, table: Table) -> str:

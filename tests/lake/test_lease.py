@@ -137,9 +137,21 @@ def test_release_by_hand_ends_only_what_was_looked_at(store: LeaseStore) -> None
         release_by_hand(store, 7)
     lease.check()
     release_by_hand(store, lease.number)
+    with pytest.raises(LeaseHeld, match=f"lease 7 is not the last one: lease {lease.number + 1} is, and nobody holds it"):
+        release_by_hand(store, 7)
     with pytest.raises(LeaseHeld, match="is not held any more"):
         release_by_hand(store, 2)
     refuse_if_held(store, TAKEOVER_S)
+
+
+def test_a_lease_that_cannot_be_read_is_released_by_its_number(store: LeaseStore) -> None:
+    store.create(1, b"not a lease")
+    with pytest.raises(LakeError, match="telematics lease release 1"):
+        take(store, record())
+    with pytest.raises(LeaseHeld, match="lease 2 is not the last one"):
+        release_by_hand(store, 2)
+    release_by_hand(store, 1)
+    take(store, record()).release()
 
 
 def test_an_object_that_is_no_lease_is_named(store: LeaseStore) -> None:

@@ -1,19 +1,15 @@
 """The statements of `telematics tables --ddl`, run by the engines they are for."""
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import duckdb_extension_delta
 import pytest
 
 from lake import views
 from lake.delta import Lake
 from lake.errors import ConfigError
 from lake.tables import DEVICES, TABLES
-
-EXTENSION = next(Path(duckdb_extension_delta.__file__).parent.rglob("delta.duckdb_extension"))
 
 
 def day(n: int) -> dt.datetime:
@@ -39,7 +35,6 @@ def test_current_views_of_duckdb_and_spark_have_the_rows_of_read_current(lake: L
     )
     assert [(r[0], r[1]) for r in expected] == [("d1", "v2"), ("d2", "v3")]
     with duckdb.connect() as db:
-        db.execute(f"LOAD '{EXTENSION}'")
         for statement in views.ddl("duckdb", lake.root, [DEVICES]):
             db.execute(statement)
         found = db.execute("SELECT * FROM reference.devices_current")
