@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import tempfile
+import uuid
 from functools import partial
 from pathlib import Path
 
@@ -127,7 +128,8 @@ def _lake(spark: SparkSession, root: Path, trips: int) -> Lake:
 
 def _load(conf: Conf, lake: Lake, files: Path, date: dt.date = DAY) -> LoadResult:
     source = load_source("sim_phone", conf.sources_path)
-    return load(lake, conf, source, [f"{files}/date=*/hour=*/*.gz"], date=date, received_at=None, run_id="benchmark", floor=None)
+    inputs, run_id = [f"{files}/date=*/hour=*/*.gz"], uuid.uuid4().hex
+    return load(lake, conf, source, inputs, date=date, received_at=None, run_id=run_id, floor=None)
 
 
 def _as_parquet(lake: Lake, folder: Path) -> Path:

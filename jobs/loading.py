@@ -132,25 +132,31 @@ def open_from(lake: Lake, target: str) -> dt.datetime | None:
 def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     admitted = plan.parse
     folder = _staging(batch, admitted)
+    was_killed = _was_killed(batch)
     resumed = Files(batch.lake.spark).exists(f"{folder}/held/_SUCCESS")
     seen = Observation()
     schema = None if resumed else stage(batch, admitted, f"{folder}/rows", seen)
     staged = _read_staged(batch, f"{folder}/rows", schema)
     records, found = read_back(batch, admitted, staged)
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
+    # what a load that was killed has written, be it by another mapping, is not written beside itself
+    placed = _placed(batch, good, admitted) if was_killed and batch.table.name == POINTS.name else None
     # only a replay brings back what is in quarantine, whatever the rules say by now
     quarantined = held_records(batch, admitted)
     is_any_held = not quarantined.isEmpty()
     free = good.join(quarantined, on=LINE, how="left_anti") if is_any_held else good
+    free = free if placed is None else free.join(placed, on=PLACE, how="left_anti")
     partitions = sorted({p for b in found for p in b.partitions})
     known = None if batch.table.name == POINTS.name else standing(batch, free, partitions)
     contested = None
-    if not resumed:
+    # of points, what another load has brought in since is a duplicate now; versions are compared when they are written
+    if not resumed or known is None:
         found_back = held_back(batch, free, known, partitions)
         back, contested = found_back.rows, found_back.contested
         if is_any_held:
             stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
             back = back.unionByName(stays)
+        back = back if placed is None else back.unionByName(placed)
         back.write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
     counts = held.groupBy("source_file", "status").count().collect()
@@ -159,16 +165,33 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
     reasons = reasons_of(refused) if any(x.quarantined for x in sums.values()) else {}
     counted = staged.agg(*observed(batch)).collect()[0].asDict() if resumed else seen.get
-    conflicts = None if contested is None else contested - duplicate.total() - present.total()
+    conflicts = (
+        None
+        if contested is None
+        else contested - duplicate.total() - present.total() + (placed.count() if placed is not None else 0)
+    )
     check_batch(batch, plan, Judged(sums, reasons, counted, stayed.total(), conflicts))
-    # of files in the ledger the quarantine was written before it was
-    fresh = [a for a in admitted if plan.ledgered(a, INGESTED) is None]
+    # of files that the ledger had before this run the quarantine was written before it was
+    fresh = [a for a in admitted if not plan.is_settled(a)]
     if reasons and fresh:
         quarantine(batch, fresh, refused.where(F.col("source_file").isin([a.file.path for a in fresh])))
     if sum(x.accepted for x in sums.values()) > present.total():
         new = good.join(held, on=PLACE, how="left_anti") if counts else good
         write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), single(reasons))
+
+
+def _was_killed(batch: Batch) -> bool:
+    """Whether an earlier load of the source left its staging behind: it may have written some of its tables."""
+    folders = Files(batch.lake.spark).entries(f"{batch.lake.root}/_staging/load")
+    return any(x.name.startswith(f"{batch.source.name}-") for x in folders)
+
+
+def _placed(batch: Batch, good: DataFrame, admitted: Sequence[Admission]) -> DataFrame:
+    """Records that the target has from the same line of the same content: source_file, source_line, status."""
+    of_files = F.col("content_sha256").isin([a.content_sha256 for a in admitted]) & (F.col("source") == batch.source.name)
+    there = batch.lake.read(batch.table.name).where(of_files).select(*LINE)
+    return good.join(there, on=LINE, how="left_semi").select(*PLACE, F.lit("present").alias("status")).localCheckpoint()
 
 
 def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> DataFrame:

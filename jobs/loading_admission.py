@@ -147,8 +147,11 @@ class _Lines:
         begins = np.r_[0, ends[:-1] + 1]
         if (ends - begins).max() > MAX_LINE_BYTES:
             raise Refused("line_too_long")
-        doubtful = np.flatnonzero(IS_SPACE[text[begins]])
-        blank = sum(1 for i in doubtful.tolist() if begins[i] == ends[i] or whole[begins[i] : ends[i]].isspace())
+        # files that were put one after another have a mark in the middle, which the parser takes off as well
+        marked = (text[begins] == codecs.BOM_UTF8[0]) & (self.encoding == "utf-8")
+        doubtful = np.flatnonzero(IS_SPACE[text[begins]] | marked)
+        lines = (whole[begins[i] : ends[i]].removeprefix(codecs.BOM_UTF8 if marked[i] else b"") for i in doubtful.tolist())
+        blank = sum(1 for line in lines if not line.strip())
         self.filled += len(ends) - blank
 
 
@@ -263,6 +266,8 @@ def _pages(file: StoredFile, path: str, wanted: Wanted) -> Admission:
     with content:
         schema = content.schema_arrow
         _check_columns(wanted, schema.names)
+        if nanos := [x.name for x in schema if pa.types.is_timestamp(x.type) and x.type.unit == "ns"]:
+            raise Refused(f"nanoseconds:{','.join(nanos)}")
         nested = [x.name for x in schema if x.name in wanted.columns and pa.types.is_nested(x.type)]
         if nested:
             raise Refused(f"retyped:{','.join(nested)}")

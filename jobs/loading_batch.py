@@ -72,7 +72,7 @@ class Batch:
 @dataclass(frozen=True)
 class LoadResult:
     """What became of every record. `known` files were loaded before and not read again; `drifted` are those (path, what) where
-    a mapped column can be read in no record, `unmapped` those (path, columns) with columns that are read past."""
+    every record is malformed or lacks a mapped column, `unmapped` those (path, columns) with columns that are read past."""
 
     source: str
     files: int = 0
@@ -104,7 +104,7 @@ class LoadResult:
 
     def _complaints(self) -> list[str]:
         found = [f"{len(self.refused)} files refused: {some_of(self.refused)}: {HOW_REFUSED}"] if self.refused else []
-        return [*found, f"a mapped column has changed: {some_of(self.drifted)}: {HOW_HELD}"] if self.drifted else found
+        return [*found, f"not as mapped: {some_of(self.drifted)}: {HOW_HELD}"] if self.drifted else found
 
 
 def some_of(files: Sequence[tuple[str, str]]) -> str:
@@ -128,6 +128,12 @@ class Plan:
     known: int = 0
     again: tuple[Any, ...] = ()
     ledger: tuple[Any, ...] = ()
+    run_id: str = ""
+
+    def is_settled(self, admission: Admission) -> bool:
+        """Whether an earlier run has taken the file in to the end."""
+        row = self.ledgered(admission, INGESTED)
+        return row is not None and row.run_id != self.run_id
 
     def ledgered(self, admission: Admission, status: str) -> Any | None:
         """The ledger's row for this file and status, if it was written before."""
@@ -155,16 +161,18 @@ def received_by_path(rule: FromPath, path: str) -> dt.datetime | None:
 def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
     """Sort out files that are known, admit the others, and find those whose content was loaded under another name."""
     ledger = tuple(batch.lake.read("bronze.ledger").where(F.col("source") == batch.source.name).collect())
-    done = {(x.source_file, x.fingerprint): x for x in ledger if x.status != REFUSED}
+    # what this very run has written for this batch is written again where one of its commits was lost, and else found there
+    trusted = tuple(x for x in ledger if x.run_id != batch.run_id or x.batch_date != batch.date)
+    done = {(x.source_file, x.fingerprint): x for x in trusted if x.status != REFUSED}
     fresh = [f for f in files if (f.path, f.fingerprint) not in done]
     known = [done[f.path, f.fingerprint] for f in files if (f.path, f.fingerprint) in done]
     again = tuple(x for x in known if _same_batch(batch, x))
     batch.say(f"{len(fresh):,} of {len(files):,} files to read")
     admitted = [_with_receipt(batch, a) for a in admit_all(batch, fresh)]
     good = [a for a in admitted if a.reason is None]
-    parse, duplicates = _by_content(batch, good, ledger)
+    parse, duplicates = _by_content(batch, good, trusted)
     refused = tuple(a for a in admitted if a.reason is not None)
-    return Plan(parse, duplicates, refused, len(known) - len(again), again, ledger)
+    return Plan(parse, duplicates, refused, len(known) - len(again), again, ledger, batch.run_id)
 
 
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:

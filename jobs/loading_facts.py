@@ -73,10 +73,10 @@ def single(reasons: Reasons) -> dict[str, Counter[str]]:
 
 
 def drifted(reasons: Mapping[str, Counter[str]], sums: Mapping[str, Sums]) -> tuple[tuple[str, str], ...]:
-    """(path, what) of files where a mapped column can be read in no record: their provider has changed it."""
-    gone = ("wrong_type:", "missing:")
+    """(path, what) of files where every record is malformed or lacks a mapped column: their provider has changed them."""
+    gone = ("wrong_type:", "missing:", "malformed_")
     return tuple(
-        (path, f"in no record: {reason}")
+        (path, f"in every record: {reason}")
         for path, of_file in sorted(reasons.items())
         for reason, n in sorted(of_file.items())
         if reason.startswith(gone) and n == sums[path].read >= MIN_RECORDS_OF_DRIFT

@@ -78,9 +78,10 @@ class GuardedCommits:
         return result
 
     def check_all(self) -> None:
-        """Raise CommitLost where an entry that this writer made is not in its log any more."""
+        """Raise CommitLost where an entry that this writer made is not in its log any more, or another's is on top of it."""
         for path in list(self._own):
             self._check_own(path)
+            self._read_back(path, self._own[path][0])
 
     def _check_own(self, path: str) -> None:
         if path in self._own:

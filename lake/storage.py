@@ -131,6 +131,9 @@ def _list_s3(pattern: str) -> list[StoredFile]:
     except (BotoCoreError, ClientError) as e:
         raise InputError(f"cannot list {pattern}: {one_line(e)}") from e
     hidden_from = prefix.rfind("/") + 1
+    # a key may have what a glob means something by
+    if any(x["Key"] == key for x in objects):
+        wanted = re.compile(re.escape(key))
     return [
         StoredFile(f"{SCHEME}{bucket}/{x['Key']}", x["Size"], f"{x['Size']}-{x['ETag'].strip(chr(34))}")
         for x in objects

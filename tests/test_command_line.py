@@ -92,7 +92,7 @@ def test_a_nights_load_goes_on_without_bad_files_and_ends_with_3(spark: SparkSes
     (landing / "reference" / "devices.csv").write_text("device_id,vehicle_id\nd1,v1\n")
     for job, words in (
         ("reference", ("sim_devices", "header_lacks:valid_from")),
-        ("ingest", ("cut.jsonl.gz (truncated_gzip)", "changed.jsonl.gz (in no record: wrong_type:speed_mps)")),
+        ("ingest", ("cut.jsonl.gz (truncated_gzip)", "changed.jsonl.gz (in every record: wrong_type:speed_mps)")),
     ):
         refused(command(conf, job, "--date", "2026-01-05"), 3, *words)
     ledger = Lake(spark, str(tmp_path / "lake")).read("bronze.ledger").collect()

@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def hour(folder: Path, name: str = "a.jsonl.gz", date: str = "2026-01-05", of_da
 
 def run(lake: Lake, conf: Conf, src: Source, *inputs: Path | str, **options: Any) -> LoadResult:
     """Load by hand."""
-    given: dict[str, Any] = {"date": None, "received_at": None, "run_id": "r", "floor": None, **options}
+    given: dict[str, Any] = {"date": None, "received_at": None, "run_id": uuid.uuid4().hex, "floor": None, **options}
     return load(lake, conf, src, [str(x) for x in inputs], **given)
 
 
