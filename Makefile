@@ -16,8 +16,8 @@ install: $(STAMP) ## make .venv from requirements.lock, with the project and Del
 demo: $(STAMP) ## simulate a fleet, train, promote, run three nights and say what to open (below ./var)
 	$(BIN)/telematics demo
 
-test: $(STAMP) ## the whole test suite, in local-mode Spark
-	$(BIN)/python -m pytest
+test: $(STAMP) ## the whole test suite, in local-mode Spark, by two workers: much of it is waiting
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP) ## style, formatting, types, layers
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""One Spark session for the whole run, a fresh lake per test, and the folder of real data where it exists."""
+"""One Spark session for a whole run or worker of it, a fresh lake per test, and the folder of real data where it exists."""
 
 import os
 from collections.abc import Iterator
@@ -18,6 +18,14 @@ ROOT = Path(__file__).parents[1]
 S3_PORT = free_port()
 # the JVM and its Python workers see the variables that are there when they start, so they are there from the beginning
 os.environ.update(aws_environment(S3_PORT))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a run of several workers tests that look at the world stay on one of them, and those of a module together: what they
+    share is made once."""
+    for item in items:
+        shares_world = {"world", "stopped"} & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("world" if shares_world else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")
