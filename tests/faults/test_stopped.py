@@ -53,7 +53,9 @@ def test_fault_12_a_job_after_the_scores_stops_and_the_page_says_that_readers_se
 
 def test_fault_12_the_mended_rerun_begins_where_it_stopped_and_publishes(stopped: StoppedNight) -> None:
     said = stopped.said[2]
-    assert (said.code, said.out.splitlines()[-1]) == (0, f"{NIGHT} published"), said.err
+    # it is published without the file that was cut, and the exit code says so
+    assert (said.code, said.out.splitlines()[-1]) == (3, f"{NIGHT} published"), said.err
+    assert "cut.jsonl.gz (truncated_gzip)" in said.err
     assert " drift: " in said.out and " score: " not in said.out  # it began where it had stopped
     assert stopped.versions[0] < stopped.versions[1] == stopped.versions[2]
 
@@ -61,7 +63,7 @@ def test_fault_12_the_mended_rerun_begins_where_it_stopped_and_publishes(stopped
 def test_fault_12_a_rerun_of_the_last_job_alone_draws_a_stopped_page_again(
     stopped: StoppedNight,
 ) -> None:
-    assert stopped.said[3].code == 0, stopped.said[3].err
+    assert stopped.said[3].code == 3, stopped.said[3].err
     assert [x.split()[1] for x in stopped.said[3].out.splitlines()[:-1]] == ["page:", "maintain:"]
 
 
