@@ -95,7 +95,7 @@ def told(lake: Lake, story: Story, folder: Path, yaml: str) -> None:
 
     def load(number: int, landed: list[File]) -> LoadResult:
         nights = {"date": FIRST_NIGHT + dt.timedelta(days=number)} if story.dated else {}
-        return run(lake, load_conf("local"), src, *(f.path for f in landed), floor=floor(number), run_id=f"r{number}", **nights)
+        return run(lake, load_conf("local"), src, *(f.path for f in landed), floor=floor(number), **nights)
 
     def floor(number: int) -> dt.datetime | None:
         return dt.datetime(2026, 1, 6 + number, tzinfo=dt.UTC) if story.floored and number else None
