@@ -266,8 +266,6 @@ def _pages(file: StoredFile, path: str, wanted: Wanted) -> Admission:
     with content:
         schema = content.schema_arrow
         _check_columns(wanted, schema.names)
-        if nanos := [x.name for x in schema if pa.types.is_timestamp(x.type) and x.type.unit == "ns"]:
-            raise Refused(f"nanoseconds:{','.join(nanos)}")
         nested = [x.name for x in schema if x.name in wanted.columns and pa.types.is_nested(x.type)]
         if nested:
             raise Refused(f"retyped:{','.join(nested)}")
@@ -276,6 +274,10 @@ def _pages(file: StoredFile, path: str, wanted: Wanted) -> Admission:
                 pass
         except (pa.ArrowException, OSError) as e:
             raise Refused("corrupt_parquet") from e
+        # Spark reads those of old writers, which are INT96
+        stored = [content.schema.column(i) for i in range(len(content.schema))]
+        if nanos := [x.path for x in stored if x.physical_type == "INT64" and "nanoseconds" in str(x.logical_type)]:
+            raise Refused(f"nanoseconds:{','.join(nanos)}")
         shape = "\n".join(f"{x.name} {x.type}" for x in schema)
         return Admission(file, "", file.size_bytes, content.metadata.num_rows, shape, tuple(schema.names))
 

@@ -71,10 +71,13 @@ def test_a_damaged_page_refuses_the_file_and_no_other(lake: Lake, conf: Conf, tm
     content = bytearray((tmp_path / "bad.parquet").read_bytes())
     content[4:200] = b"\xff" * 196
     (tmp_path / "bad.parquet").write_bytes(content)
+    pq.write_table(table, tmp_path / "nanos.parquet")
     nested = table.set_column(0, "claim_id", pa.array([["a"], ["b"], ["c"]]))
     pq.write_table(nested, tmp_path / "nested.parquet")
     result = run(lake, conf, source(CLAIMS, format={"type": "parquet"}), tmp_path)
-    assert {Path(p).stem: why for p, why in result.refused} == {"bad": "corrupt_parquet", "nested": "retyped:claim_id"}
+    assert {Path(p).stem: why for p, why in result.refused} == {
+        "bad": "corrupt_parquet", "nanos": "nanoseconds:known_from", "nested": "retyped:claim_id",
+    }  # fmt: skip
     assert (result.read, result.accepted, sorted(r.incurred_minor for r in lake.read("reference.claims").collect())) == (
         3, 3, [5, 6, 7],
     )  # fmt: skip
