@@ -17,7 +17,7 @@ demo: $(STAMP) ## simulate a fleet, train, promote, run three nights and say wha
 	$(BIN)/telematics demo
 
 test: $(STAMP) ## the whole test suite, in local-mode Spark, by two workers: much of it is waiting
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(STAMP) ## style, formatting, types, layers
 	$(BIN)/ruff check .

@@ -1,8 +1,11 @@
 """One Spark session for a whole run or worker of it, a fresh lake per test, and the folder of real data where it exists."""
 
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -20,12 +23,24 @@ S3_PORT = free_port()
 os.environ.update(aws_environment(S3_PORT))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In a run of several workers tests that look at the world stay on one of them, and those of a module together: what they
-    share is made once."""
-    for item in items:
-        shares_world = {"world", "stopped"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("world" if shares_world else item.nodeid.split("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In a run of several workers the tests of a file stay on one of them, and those of all files that look at the world: what
+    they share is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", maxsplit=1)[0]
+            return "world" if looks_at_the_world(file) else file
+
+    return ByFile(config, log)
+
+
+@cache
+def looks_at_the_world(file: str) -> bool:
+    """Whether a test of the file, a path from the root, asks for the fixture `world` or what is made from it."""
+    return bool(re.search(r"\b(world: World|stopped: StoppedNight)\b", (ROOT / file).read_text()))
 
 
 @pytest.fixture(scope="session")
