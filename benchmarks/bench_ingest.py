@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from benchmarks import raw, raw_peer
 from benchmarks.measure import Row, cpu_seconds
-from jobs.loading import LoadResult, load
+from jobs.loading import LoadResult, listed, load
 from lake.conf import Conf, load_conf
 from lake.delta import Lake
 from lake.session import spark_session
@@ -128,7 +128,7 @@ def _lake(spark: SparkSession, root: Path, trips: int) -> Lake:
 
 def _load(conf: Conf, lake: Lake, files: Path, date: dt.date = DAY) -> LoadResult:
     source = load_source("sim_phone", conf.sources_path)
-    inputs, run_id = [f"{files}/date=*/hour=*/*.gz"], uuid.uuid4().hex
+    inputs, run_id = listed([f"{files}/date=*/hour=*/*.gz"]), uuid.uuid4().hex
     return load(lake, conf, source, inputs, date=date, received_at=None, run_id=run_id, floor=None)
 
 

@@ -10,11 +10,10 @@ from expectations.gate import BY_HAND, DOCS
 from jobs.catalog import job
 from jobs.commands_night import run_one
 from jobs.state import MaybeDate, State, day, instant, state, terminal
-from lake.errors import ConfigError, InputError
+from lake.errors import ConfigError
 from lake.log import log
-from lake.s3 import on_s3
 from lake.sources import load_source
-from lake.storage import keep, list_files
+from lake.storage import keep
 
 SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 InputOption = Annotated[list[str], typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")]
@@ -118,20 +117,19 @@ def load_files(
 ) -> None:
     """Load files by hand and print what became of every record. Raises InputError last if a file was refused, GateFailed where
     the load's gate kept all out."""
-    from jobs.loading import load, open_from
+    from jobs.loading import listed, load, open_from
 
     source = load_source(name, here.conf.sources_path)
     if source.target != target:
         raise ConfigError(f"source '{name}' maps to {source.target}, not to {target}")
     here.will_read(*inputs)
-    # before Spark's seconds, where that asks no server
-    if missing := [x for x in inputs if not on_s3(x) and not list_files(x)]:
-        raise InputError(f"no files match '{missing[0]}'")
+    # before Spark's seconds
+    files = listed(inputs)
     try:
         with terminal.status(f"loading {name}") as live:
             result = here.lake.kept(
                 lambda: load(
-                    here.lake, here.conf, source, inputs,
+                    here.lake, here.conf, source, files,
                     date=day(date) if date else None, received_at=instant(received_at), run_id=here.run_id,
                     floor=open_from(here.lake, target),
                     progress=lambda line: live.update(f"loading {line}"),

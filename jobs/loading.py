@@ -44,7 +44,7 @@ from lake.sources import Source
 from lake.storage import StoredFile, list_files
 from lake.tables import POINTS, POLICY_DAYS
 
-__all__ = ["LoadResult", "knowledge_floor", "load", "load_listed", "open_from"]
+__all__ = ["LoadResult", "knowledge_floor", "listed", "load", "load_listed", "open_from"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def load(  # noqa: PLR0913 - what a command line can say about a load
     lake: Lake,
     conf: Conf,
     source: Source,
-    inputs: Sequence[str],
+    files: Sequence[StoredFile],
     *,
     date: dt.date | None,
     received_at: dt.datetime | None,
@@ -68,19 +68,24 @@ def load(  # noqa: PLR0913 - what a command line can say about a load
     floor: dt.datetime | None,
     progress: Progress | None = None,
 ) -> LoadResult:
-    """Load files named by hand into the source's table. Raises InputError where an input matches no file or nothing says
-    when the files were received; refused files are in the result and stop no other."""
+    """Load files named by hand (`listed`) into the source's table. Raises InputError where nothing says when they were received;
+    refused files are in the result and stop no other."""
     if source.received is None and received_at is None and date is None:
         raise InputError(f"source '{source.name}' does not say when its files were received: give --received-at or --date")
+    gate = make_gate(conf.reports_path / DOCS, BY_HAND)
+    batch = Batch(lake, source, lake.table(source.target), date, received_at, floor, run_id, progress, gate=gate)
+    return load_listed(batch, files)
+
+
+def listed(inputs: Sequence[str]) -> list[StoredFile]:
+    """Files of paths, folders and globs, each once, by path. Raises InputError where one matches no file."""
     files: dict[str, StoredFile] = {}
     for pattern in inputs:
         found = list_files(pattern)
         if not found:
             raise InputError(f"no files match '{pattern}'")
         files.update({f.path: f for f in found})
-    gate = make_gate(conf.reports_path / DOCS, BY_HAND)
-    batch = Batch(lake, source, lake.table(source.target), date, received_at, floor, run_id, progress, gate=gate)
-    return load_listed(batch, [files[path] for path in sorted(files)])
+    return [files[path] for path in sorted(files)]
 
 
 def load_listed(batch: Batch, files: Sequence[StoredFile]) -> LoadResult:
@@ -140,12 +145,12 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
     records, found = read_back(batch, admitted, staged)
     good, refused = records.where(F.size("reasons") == 0), records.where(F.size("reasons") > 0)
     # what a load that was killed has written, be it by another mapping, is not written beside itself
-    placed = _placed(batch, good, admitted) if was_killed and batch.table.name == POINTS.name else None
+    there = _placed(batch, good, admitted) if was_killed and batch.table.name == POINTS.name else None
     # only a replay brings back what is in quarantine, whatever the rules say by now
     quarantined = held_records(batch, admitted)
     is_any_held = not quarantined.isEmpty()
     free = good.join(quarantined, on=LINE, how="left_anti") if is_any_held else good
-    free = free if placed is None else free.join(placed, on=PLACE, how="left_anti")
+    free = free if there is None else free.join(there, on=PLACE, how="left_anti")
     partitions = sorted({p for b in found for p in b.partitions})
     known = None if batch.table.name == POINTS.name else standing(batch, free, partitions)
     contested = None
@@ -156,26 +161,22 @@ def _parse_and_write(batch: Batch, plan: Plan) -> Loaded:
         if is_any_held:
             stays = good.join(quarantined, on=LINE, how="left_semi").select(*PLACE, F.lit("quarantined").alias("status"))
             back = back.unionByName(stays)
-        back = back if placed is None else back.unionByName(placed)
+        back = back if there is None else back.unionByName(there)
         back.write.mode("overwrite").parquet(f"{folder}/held")
     held = _read_staged(batch, f"{folder}/held", HELD)
     counts = held.groupBy("source_file", "status").count().collect()
-    duplicate, present, stayed = (by_status(counts, status) for status in ("duplicate", "present", "quarantined"))
+    duplicate, present, placed, stayed = (by_status(counts, x) for x in ("duplicate", "present", "placed", "quarantined"))
     sums = sums_by_file(admitted, _refused(batch, found) + stayed, duplicate)
     batch.say(f"{sum(x.read for x in sums.values()):,} records judged")
     reasons = reasons_of(refused) if any(x.quarantined for x in sums.values()) else {}
     counted = staged.agg(*observed(batch)).collect()[0].asDict() if resumed else seen.get
-    conflicts = (
-        None
-        if contested is None
-        else contested - duplicate.total() - present.total() + (placed.count() if placed is not None else 0)
-    )
+    conflicts = None if contested is None else contested - duplicate.total() - present.total()
     check_batch(batch, plan, Judged(sums, reasons, counted, stayed.total(), conflicts))
     # of files that the ledger had before this run the quarantine was written before it was
     fresh = [a for a in admitted if not plan.is_settled(a)]
     if reasons and fresh:
         quarantine(batch, fresh, refused.where(F.col("source_file").isin([a.file.path for a in fresh])))
-    if sum(x.accepted for x in sums.values()) > present.total():
+    if sum(x.accepted for x in sums.values()) > present.total() + placed.total():
         new = good.join(held, on=PLACE, how="left_anti") if counts else good
         write_target(batch, load_id(batch, batch.table.name, admitted), new, known, resumed=resumed)
     return Loaded(sums, _received(batch, admitted, found), single(reasons))
@@ -191,7 +192,7 @@ def _placed(batch: Batch, good: DataFrame, admitted: Sequence[Admission]) -> Dat
     """Records that the target has from the same line of the same content: source_file, source_line, status."""
     of_files = F.col("content_sha256").isin([a.content_sha256 for a in admitted]) & (F.col("source") == batch.source.name)
     there = batch.lake.read(batch.table.name).where(of_files).select(*LINE)
-    return good.join(there, on=LINE, how="left_semi").select(*PLACE, F.lit("present").alias("status")).localCheckpoint()
+    return good.join(there, on=LINE, how="left_semi").select(*PLACE, F.lit("placed").alias("status")).localCheckpoint()
 
 
 def _read_staged(batch: Batch, folder: str, schema: StructType | str | None) -> DataFrame:

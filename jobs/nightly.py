@@ -5,9 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from expectations.gate import DOCS, make_gate
@@ -15,7 +13,7 @@ from jobs import stopped
 from jobs.catalog import NAMES, Job, waves
 from jobs.causes import cause, foreseen
 from jobs.context import JobContext, JobResult
-from jobs.ingest import INPUTS, READ_ONLY
+from jobs.ingest import INPUTS, LOADED
 from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
@@ -59,22 +57,13 @@ def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:
     """The nights as a resume must see them: where files were loaded or held records brought back after the night's ingest had
     finished, none of its jobs counts as finished, or those would be in no night. Of a published night they wait for the next.
 
-    A load that was killed has no row in the ledger yet, but the tables that it wrote have moved."""
-    ingested = nights.finished_at.get((date, "ingest"))
-    if date in nights.published or ingested is None:
+    What they write has then moved, also where they were killed before the ledger; no clock is asked."""
+    ingest = nights.details.get((date, "ingest"))
+    if date in nights.published or ingest is None:
         return nights
-    if _have_moved(lake, nights.details[date, "ingest"].get(INPUTS)):
-        return replace(nights, finished={**nights.finished, date: frozenset()})
-    loaded = lake.read("bronze.ledger").where(F.col("finished_at") > F.lit(ingested)).select("source")
-    replayed = lake.read("bronze.quarantine").where(F.col("replayed_at") > F.lit(ingested)).select("source")
-    if loaded.unionByName(replayed).isEmpty():
+    if {name: list(x) for name, x in standings(lake, LOADED).items()} == ingest.get(INPUTS):
         return nights
     return replace(nights, finished={**nights.finished, date: frozenset()})
-
-
-def _have_moved(lake: Lake, stood: dict[str, Any] | None) -> bool:
-    """Whether a table stands at another log entry than was noted; not, where nothing was."""
-    return stood is not None and {name: list(x) for name, x in standings(lake, READ_ONLY).items()} != stood
 
 
 def now() -> dt.datetime:

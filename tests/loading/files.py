@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from jobs.loading import LoadResult, load
+from jobs.loading import LoadResult, listed, load
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.sources import Source
@@ -79,7 +79,7 @@ def hour(folder: Path, name: str = "a.jsonl.gz", date: str = "2026-01-05", of_da
 def run(lake: Lake, conf: Conf, src: Source, *inputs: Path | str, **options: Any) -> LoadResult:
     """Load by hand."""
     given: dict[str, Any] = {"date": None, "received_at": None, "run_id": uuid.uuid4().hex, "floor": None, **options}
-    return load(lake, conf, src, [str(x) for x in inputs], **given)
+    return load(lake, conf, src, listed([str(x) for x in inputs]), **given)
 
 
 def utc(collected: dt.datetime) -> dt.datetime:

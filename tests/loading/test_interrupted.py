@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from jobs import loading
 from jobs.context import JobResult
-from jobs.ingest import INPUTS, READ_ONLY
+from jobs.ingest import INPUTS, LOADED
 from jobs.nightly import resumable
 from jobs.nights import Attempt, read_nights, record
 from lake.clock import UTC
@@ -116,7 +116,7 @@ def test_a_night_begins_anew_after_a_load_by_hand_that_was_killed_before_its_led
 ) -> None:
     run(lake, conf, source(PHONE), write(hour(tmp_path), [point(0)]))
     night, now = dt.date(2026, 1, 5), dt.datetime.now(UTC)
-    detail = {INPUTS: standings(lake, READ_ONLY)}
+    detail = {INPUTS: standings(lake, LOADED)}
     record(lake, Attempt(night, "reference", "r", now, now), "finished", JobResult(0, "done"))
     record(lake, Attempt(night, "ingest", "r", now, now), "finished", JobResult(1, "done", detail))
     nights = read_nights(lake)
