@@ -60,3 +60,19 @@ SPEEDING_MS = Column("speeding_ms", "bigint", "ms", "time above the posted limit
 LIMIT_KNOWN_MS = Column("limit_known_ms", "bigint", "ms", "moving time for which the posted limit is known")
 PHONE_MS = Column("phone_ms", "bigint", "ms", "moving time with the phone in use")
 PHONE_KNOWN_MS = Column("phone_known_ms", "bigint", "ms", "moving time for which phone use is known")
+IDLE_MS = Column("idle_ms", "bigint", "ms", "covered time below the moving speed")
+WEEKEND_MS = Column("weekend_ms", "bigint", "ms", "moving time on Saturday or Sunday, local")
+HOLIDAY_MS = Column("holiday_ms", "bigint", "ms", "moving time of trips that began on a national public holiday, local")
+HARSH_KNOWN_MM = Column(
+    "harsh_known_mm", "bigint", "mm", "part of distance_mm on which harsh events could be measured by calibrated rules; null: all"
+)
+MOTORWAY_MM = Column("motorway_mm", "bigint", "mm", "distance on motorways by the road lookup; null: no lookup")
+MAIN_MM = Column("main_mm", "bigint", "mm", "distance on main roads by the road lookup; null: no lookup")
+LOCAL_MM = Column("local_mm", "bigint", "mm", "distance on other roads by the road lookup; null: no lookup")
+WET_MS = Column("wet_ms", "bigint", "ms", "moving time in rain, snow or ice by the weather lookup; null: no lookup")
+WEATHER_KNOWN_MS = Column("weather_known_ms", "bigint", "ms", "moving time for which the weather lookup has an answer")
+VA_MS = Column(
+    "va_ms", "array<bigint>", "ms",
+    "moving time by speed bucket (edges 0, 10 ... 120, 200 km/h) and within it by acceleration bucket (edges -4, -3.5, -2.5 ... "
+    "3.5, 4 m/s2, what lies beyond in the outer ones): 13 x 9 values, speed by speed"
+)  # fmt: skip

@@ -75,6 +75,18 @@ def ladder_columns() -> tuple[Column, ...]:
     )
 
 
+START_SLOTS = tuple((day, hour) for day in ("weekday", "weekend") for hour in range(0, 24, 4))
+"""Six stretches of four local hours, on weekdays and weekends."""
+
+
+def starts_columns() -> tuple[Column, ...]:
+    """Counts of trips by when they began: what the regularity of driving is computed from."""
+    return tuple(
+        Column(f"starts_{day}_{hour:02d}", "bigint", "trips", f"trips begun in {hour:02d}:00-{hour + 4:02d}:00 local of a {day}")
+        for day, hour in START_SLOTS
+    )
+
+
 VERSIONED = (c.KNOWN_FROM.required(), c.KNOWN_TO)
 TIME_SUMS = (
     c.DURATION_MS, c.MOVING_MS, c.NIGHT_MS, c.RUSH_MS, c.SPEEDING_MS, c.LIMIT_KNOWN_MS, c.PHONE_MS, c.PHONE_KNOWN_MS,

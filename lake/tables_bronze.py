@@ -26,6 +26,7 @@ POINTS = Table(
         Column("posted_limit_mps", "double", "m/s", "posted speed limit"),
         Column("phone_use", "boolean", "", "the driver handles the phone"),
         Column("ignition", "boolean", "", "ignition on"),
+        Column("firmware", "string", "", "device model and firmware, as the source states it"),
         Column("is_valid", "boolean", "", "the source's own quality flag; null where it has none"),
         c.SOURCE_FILE.required(),
         c.SOURCE_LINE.required(),

@@ -3,7 +3,7 @@
 from lake import columns as c
 from lake.columns import Column
 from lake.features import feature_columns
-from lake.table import TIME_SUMS, VERSIONED, Table, ladder_columns
+from lake.table import TIME_SUMS, VERSIONED, Table, ladder_columns, starts_columns
 
 POLICY_DAYS = Table(
     "gold.policy_days",
@@ -20,13 +20,17 @@ POLICY_DAYS = Table(
         *(x.required() for x in ladder_columns()),
         Column("speeding_events", "bigint", "events", "speeding runs", nullable=False),
         Column("phone_events", "bigint", "events", "phone-use runs", nullable=False),
+        c.IDLE_MS, c.WEEKEND_MS, c.HOLIDAY_MS, c.HARSH_KNOWN_MM, c.MOTORWAY_MM, c.MAIN_MM, c.LOCAL_MM, c.WET_MS, c.WEATHER_KNOWN_MS,
+        Column("quality_mm", "bigint", "mm", "distance times the quality of its trip"),
+        *starts_columns(),
+        c.VA_MS,
         *VERSIONED,
     ),
     key=("vehicle_id", "local_date"),
     partition_by=("local_month",),
     bitemporal=True,
     published=True,
-)
+)  # fmt: skip
 
 REASON_TYPE = "array<struct<feature:string,text:string,value:double,contribution:double>>"
 LINEAGE_TYPE = (

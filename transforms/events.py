@@ -32,7 +32,8 @@ def trip_events(segmented: DataFrame, trips: DataFrame, sources: Mapping[str, So
         "duration_ms": elapsed_ms(F.col("start_ts"), F.col("end_ts")),
         "known_to": F.lit(None).cast("timestamp"),
     })  # fmt: skip
-    return dated.select(*(F.col(x.name).cast(x.type).alias(x.name) for x in EVENTS.columns))
+    have = set(dated.columns)
+    return dated.select(*((F.col(x.name) if x.name in have else F.lit(None)).cast(x.type).alias(x.name) for x in EVENTS.columns))
 
 
 def _beyond(segmented: DataFrame, sources: Mapping[str, Source]) -> DataFrame:

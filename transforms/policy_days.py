@@ -63,7 +63,10 @@ def daily_sums(counted: DataFrame, events: DataFrame) -> DataFrame:
         F.max(F.greatest("known_from", "mapped_ts")).alias("known_from"),
     )
     dated = days.withColumns({"local_month": F.date_format("local_date", "yyyy-MM"), "known_to": F.lit(None).cast("timestamp")})
-    return dated.select(*(F.col(x.name).cast(x.type).alias(x.name) for x in POLICY_DAYS.columns))
+    have = set(dated.columns)
+    return dated.select(
+        *((F.col(x.name) if x.name in have else F.lit(None)).cast(x.type).alias(x.name) for x in POLICY_DAYS.columns)
+    )
 
 
 def _event_columns() -> dict[str, Column]:

@@ -99,7 +99,8 @@ def summarise_trips(segmented: DataFrame, sources: Mapping[str, Source]) -> Data
     trips = _per_trip(_per_quarter(segmented, sources))
     placed = trips.withColumn("tz", zone_at(F.col("start_lat"), F.col("start_lon")))
     chosen = placed.withColumns({**_local(), **_distances(sources)})
-    return chosen.select(*(F.col(x.name).cast(x.type).alias(x.name) for x in TRIPS.columns))
+    have = set(chosen.columns)
+    return chosen.select(*((F.col(x.name) if x.name in have else F.lit(None)).cast(x.type).alias(x.name) for x in TRIPS.columns))
 
 
 def _per_quarter(segmented: DataFrame, sources: Mapping[str, Source]) -> DataFrame:
