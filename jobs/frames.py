@@ -81,8 +81,8 @@ def build_frame(lake: Lake, conf: Conf, valuation: dt.date, gate: Gate) -> Frame
 
 
 def _write(lake: Lake, name: str, staged: DataFrame, valuation: dt.date, gate: Gate) -> None:
-    """Append the frame; the commit that creates the table is version 0, and a kill may have left it at that."""
-    if not lake.version(name):
+    """Append the frame unless it is there. A kill may have left the table as it was created; no frame is empty."""
+    if lake.read(name).isEmpty():
         gate(name, staged)
         lake.append_once(name, staged, transaction_id("frames", name, valuation, [name]))
 

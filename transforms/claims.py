@@ -54,16 +54,18 @@ def _outcome() -> Column:
 
 
 def claims_in(spans: DataFrame, matched: DataFrame) -> DataFrame:
-    """Spans with `claims` (events) and `incurred_minor` of the matched claims that occurred in [start_ts, end_ts); else 0.
+    """Spans with `claims` (events) and `incurred_minor` of the matched claims in the span's currency that occurred in
+    [start_ts, end_ts); else 0.
 
-    `spans` as for `earned_exposure`; `matched` comes from `match_claims`.
+    `spans` as for `earned_exposure`, with currency; `matched` comes from `match_claims`.
     """
     key = [*COVER_KEY, "start_ts"]
-    facts = matched.where(F.col("outcome").isin(*MATCHED)).select(*COVER_KEY, "occurred_ts", "incurred_minor", "outcome")
+    of_cover = [*COVER_KEY, "currency"]
+    facts = matched.where(F.col("outcome").isin(*MATCHED)).select(*of_cover, "occurred_ts", "incurred_minor", "outcome")
     inside = (F.col("occurred_ts") >= F.col("start_ts")) & (F.col("occurred_ts") < F.col("end_ts"))
     sums = (
-        spans.select(*key, "end_ts")
-        .join(facts, on=list(COVER_KEY), how="inner")
+        spans.select(*key, "currency", "end_ts")
+        .join(facts, on=of_cover, how="inner")
         .where(inside)
         .groupBy(*key)
         .agg(F.count_if(F.col("outcome") == EVENT).alias("claims"), F.sum("incurred_minor").alias("incurred_minor"))

@@ -5,6 +5,7 @@ successor that begins at noon earn each instant once.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -28,15 +29,15 @@ def in_force(policies: DataFrame, at: dt.datetime | Column) -> DataFrame:
     return policies.where(valid_at(at)).withColumn("_rank", F.row_number().over(latest)).where("_rank = 1").drop("_rank")
 
 
-def earned_exposure(policies: DataFrame, spans: DataFrame) -> DataFrame:
+def earned_exposure(policies: DataFrame, spans: DataFrame, key: Sequence[str] = COVER_KEY) -> DataFrame:
     """Spans with `exposure_years`, the car-years of cover within [start_ts, end_ts); 0 where there was none.
 
     `policies` are as known; `spans` has policy_id, vehicle_id, coverage, start_ts (the four identify it), end_ts and
     whatever else. A policy whose terms changed has several rows, which add up; where rows overlap, as they do after a
-    mistaken import, an instant is earned once.
+    mistaken import, an instant is earned once. `key` is what a span's cover must agree in: the currency too, for instance.
     """
-    cover = policies.select(*COVER_KEY, "valid_from", "valid_to")
-    parts = spans.select(*_SPAN_KEY, "end_ts").join(cover, on=list(COVER_KEY), how="inner")
+    cover = policies.select(*key, "valid_from", "valid_to")
+    parts = spans.select(*dict.fromkeys((*_SPAN_KEY, *key)), "end_ts").join(cover, on=list(key), how="inner")
     parts = parts.select(*_SPAN_KEY, *_clipped()).where("_until > _from")
     before = Window.partitionBy(*_SPAN_KEY).orderBy("_from", "_until").rowsBetween(Window.unboundedPreceding, -1)
     fresh = F.col("_until") - F.greatest("_from", F.coalesce(F.max("_until").over(before), F.col("_from")))

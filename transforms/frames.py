@@ -11,14 +11,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lake.clock import as_known, cutoff, cutoff_of, known_at
+from lake.errors import TrainingRefused
 from lake.features import FEATURE_VERSION_1, feature_list
-from transforms.claims import MATCHED, claims_in, match_claims
+from transforms.claims import EVENT, MATCHED, OTHER_CURRENCY, claims_in, match_claims
 from transforms.consent import PRICING
 from transforms.exposure import COVER_KEY, earned_exposure, valid_at
 from transforms.windows import days_before, window_features
 
 INCLUDED, NO_CONSENT = "included", "no_consent"
 _ROW = (*COVER_KEY, "as_of_date")
+_IN_CURRENCY = (*COVER_KEY, "currency")
+"""A row is in one currency: cover in another earns it no exposure, as claims on that cover do not count."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class FrameSpec:
     horizon_days: int
     valuation: dt.date
     feature_version: str = FEATURE_VERSION_1
+
+    def __post_init__(self) -> None:
+        """Raise TrainingRefused for a horizon that has not ended at the valuation: its claims would be taken for all."""
+        end = max(self.as_of_dates, default=self.valuation) + dt.timedelta(days=self.horizon_days)
+        if self.as_of_dates and end > self.valuation:
+            raise TrainingRefused(f"the horizon that ends on {end} is over only after the valuation {self.valuation}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def training_frame(sources: Sources, spec: FrameSpec) -> DataFrame:
     valued = cutoff(spec.valuation)
     policies = as_known(sources.policies, valued)
     included = population(sources.policies, sources.consents, spec).where(F.col("outcome") == INCLUDED).drop("outcome")
-    exposed = earned_exposure(policies, included).where("exposure_years > 0")
+    exposed = earned_exposure(policies, included, _IN_CURRENCY).where("exposure_years > 0")
     labelled = claims_in(exposed, match_claims(as_known(sources.claims, valued), policies))
     days = sources.days.where(days_before(spec.as_of_dates))
     features = window_features(days, included.select("vehicle_id", "as_of_date"), spec.feature_version)
@@ -85,20 +94,23 @@ def left_out(sources: Sources, spec: FrameSpec) -> DataFrame:
     """`kind` (cover or claim), `reason` and `rows` for what the horizons hold and the frame does not count as it stands.
 
     Cover: `no_consent` at t0, `no_exposure` after it. Claims that occurred in a horizon: the outcomes of
-    `match_claims` other than an event, and `not_in_frame` for an event on cover that is not in the frame.
+    `match_claims` other than an event, `not_in_frame` on cover that is not in the frame, and `other_currency` than its row's.
     """
     valued = cutoff(spec.valuation)
     policies = as_known(sources.policies, valued)
-    spans = earned_exposure(policies, population(sources.policies, sources.consents, spec))
+    spans = earned_exposure(policies, population(sources.policies, sources.consents, spec), _IN_CURRENCY)
     cover_reason = F.when(F.col("outcome") == NO_CONSENT, NO_CONSENT).when(F.col("exposure_years") <= 0, "no_exposure")
     cover = spans.select(F.lit("cover").alias("kind"), cover_reason.alias("reason"))
-    kept = spans.where(cover_reason.isNull()).select(*COVER_KEY, "start_ts", "end_ts", F.lit(True).alias("_kept"))
+    kept = spans.where(cover_reason.isNull()).select(*COVER_KEY, "start_ts", "end_ts", F.col("currency").alias("_currency"))
     claims = match_claims(as_known(sources.claims, valued), policies).where(_in_a_horizon(spec))
     inside = (F.col("occurred_ts") >= F.col("start_ts")) & (F.col("occurred_ts") < F.col("end_ts"))
     placed = claims.join(kept, on=[*(claims[x] == kept[x] for x in COVER_KEY), inside], how="left")
-    is_placed = F.col("_kept").isNotNull()
-    in_frame = F.when(F.col("outcome") != "event", F.col("outcome"))
-    claim_reason = F.when(F.col("outcome").isin(*MATCHED) & ~is_placed, "not_in_frame").otherwise(in_frame)
+    is_matched = F.col("outcome").isin(*MATCHED)
+    claim_reason = (
+        F.when(is_matched & F.col("_currency").isNull(), "not_in_frame")
+        .when(is_matched & (F.col("currency") != F.col("_currency")), OTHER_CURRENCY)
+        .when(F.col("outcome") != EVENT, F.col("outcome"))
+    )
     lost = placed.select(F.lit("claim").alias("kind"), claim_reason.alias("reason"))
     return cover.unionByName(lost).where("reason IS NOT NULL").groupBy("kind", "reason").agg(F.count(F.lit(1)).alias("rows"))
 

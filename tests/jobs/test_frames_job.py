@@ -64,6 +64,22 @@ def test_later_knowledge_leaves_a_frame_as_it_was(lake: Lake, short: Conf, gate:
     assert build_frame(lake, short, VALUATION, gate).hash != built.hash
 
 
+def test_a_run_killed_between_its_two_commits_is_made_good(lake: Lake, short: Conf, gate: Gate) -> None:
+    _load(lake)
+    built = build_frame(lake, short, VALUATION, gate)
+    rows = sorted(map(str, built.df.collect()))
+    # as a kill leaves it: the commit that creates the table is there, the rows are not
+    lake.remove(lake.path(built.name))
+    lake.create(built.name)
+    # which somebody may have vacuumed since, and that is two commits
+    lake.vacuum(built.name, 7)
+    assert lake.version(built.name) == 2 and lake.read(built.name).isEmpty()
+    again = build_frame(lake, short, VALUATION, gate)
+    assert (again.hash, sorted(map(str, again.df.collect())), lake.version(again.name)) == (built.hash, rows, 3)
+    build_frame(lake, short, VALUATION, gate)
+    assert lake.version(again.name) == 3
+
+
 def test_a_frame_without_rows_or_days_is_refused(lake: Lake, short: Conf, gate: Gate) -> None:
     with pytest.raises(TrainingRefused, match="no insured policy with consent as of 2025-09-03, 2025-11-02"):
         build_frame(lake, short, VALUATION, gate)

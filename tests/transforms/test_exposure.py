@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tests.transforms.rows import claim, claims, policies, policy, ts
 from transforms.claims import claims_in, match_claims
@@ -108,7 +109,7 @@ def test_claims_count_in_the_span_they_occurred_in(spark: SparkSession) -> None:
         claim("end is exclusive", "2026-04-11"),
         claim("before", "2025-12-31T23:59:59"),
     )
-    asked = spans(spark, ("p1", "v1", "liability"), ("p2", "v2", "liability"))
+    asked = spans(spark, ("p1", "v1", "liability"), ("p2", "v2", "liability")).withColumn("currency", F.lit("USD"))
     found = {r["policy_id"]: (r["claims"], r["incurred_minor"]) for r in claims_in(asked, match_claims(given, cover)).collect()}
     # two events; 1,000 + 300 - 200
     assert found == {"p1": (2, 110_000), "p2": (0, 0)}

@@ -1,8 +1,11 @@
 """Training frames without a lake."""
 
+import datetime as dt
+
 import pytest
 from pyspark.sql import SparkSession
 
+from lake.errors import TrainingRefused
 from lake.tables import FRAME
 from tests.transforms.rows import claim, claims, consent, consents, date, day, days, policies, policy, ts
 from transforms.frames import FrameSpec, Sources, as_of_dates, left_out, training_frame
@@ -101,3 +104,52 @@ def test_what_a_frame_leaves_out_is_counted(sources: Sources) -> None:
 def test_as_of_dates_are_a_horizon_apart_and_mature() -> None:
     # 31 December 2025 - 60 - 180 = 5 May 2025, then 180 days back: 6 November 2024
     assert as_of_dates(date("2025-12-31"), 180, 60, 2) == (date("2024-11-06"), date("2025-05-05"))
+
+
+def test_a_change_of_terms_and_two_coverages_by_hand(spark: SparkSession) -> None:
+    t0, end, valued = date("2025-06-30"), ts("2025-09-29"), date("2025-12-31")
+    tick = dt.timedelta(microseconds=1)
+    change, until = ts("2025-07-31T18:00:00"), ts("2025-09-09")
+    sources = Sources(
+        policies(
+            spark,
+            # dearer from the evening of 31 July on, at an end on 9 September
+            policy(1, valid_to=change), policy(1, valid_from=change, valid_to=until, base_premium_minor=90_000),
+            policy(1, coverage="theft"),
+            # another currency from the change on
+            policy(2, valid_to=change), policy(2, valid_from=change, currency="EUR"),
+        ),
+        consents(spark, consent(1), consent(2)),
+        claims(
+            spark,
+            claim("first instant", "2025-07-01", incurred_minor=1),
+            claim("before it", "2025-06-01", occurred_ts=ts("2025-07-01") - tick, incurred_minor=10),
+            claim("at the change", "2025-07-31T18:00:00", incurred_minor=100),
+            claim("at the end of cover", "2025-09-09", incurred_minor=1_000),
+            claim("theft, last instant", "2025-09-01", coverage="theft", occurred_ts=end - tick, incurred_minor=20_000),
+            claim("theft, at the end", "2025-09-29", coverage="theft", incurred_minor=300_000),
+            claim("dollars", "2025-07-10", 2, incurred_minor=7),
+            claim("euro", "2025-08-10", 2, currency="EUR", incurred_minor=70),
+        ),
+        days(spark, day("v1", "2025-06-29")),
+    )  # fmt: skip
+    spec = FrameSpec((t0,), 90, valued)
+    rows = {(r.policy_id, r.coverage): r for r in training_frame(sources, spec).collect()}
+    found = {k: (r.exposure_years * 365.25, r.claims, r.incurred_minor, r.base_premium_minor) for k, r in rows.items()}
+    # 30.75 days of July on the first terms and 39.25 on the second are 70; theft is covered throughout; neither the euro
+    # nor the time insured in euro add to a row in dollars
+    assert found == {
+        ("p1", "liability"): (pytest.approx(70), 2, 101, 60_000),
+        ("p1", "theft"): (pytest.approx(90), 1, 20_000, 60_000),
+        ("p2", "liability"): (pytest.approx(30.75), 1, 7, 60_000),
+    }
+    # from 29 September, when the horizon ends, to 1 January, when it is valued: 2 + 31 + 30 + 31 days
+    assert {r.maturity_days for r in rows.values()} == {94}
+    lost = {(r["kind"], r["reason"]): r["rows"] for r in left_out(sources, spec).collect()}
+    assert lost == {("claim", "not_in_force"): 1, ("claim", "other_currency"): 1}
+
+
+def test_a_frame_is_not_valued_before_its_horizons_end() -> None:
+    with pytest.raises(TrainingRefused, match=r"2025-12-26 .* after the valuation 2025-12-25"):
+        FrameSpec((date("2025-06-29"), date("2025-09-27")), 90, date("2025-12-25"))
+    FrameSpec((date("2025-06-29"), date("2025-09-27")), 90, date("2025-12-26"))
