@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
 from jobs.restating import Restated, measure
-from lake.sources import Source, load_source
+from lake.driving import DrivingRules, load_driving
 from lake.tables import TABLES
 from transforms import bitemporal
-from transforms.events import trip_events
-from transforms.trips import segment_trips, summarise_trips
+from transforms.drives import drives
+from transforms.trips import events_of, trips_of
 
 NEIGHBOUR_DAYS = 1
 """A late point can only touch trips that begin or end within this of its date: no source's trip gap is longer than an hour."""
@@ -33,7 +33,7 @@ def run(ctx: JobContext) -> JobResult:
         facts = affected.agg(F.collect_set("event_date").alias("dates"), F.collect_set("source").alias("sources")).first()
         if facts is None or not facts["dates"]:
             return JobResult(0, "nothing new")
-        sources = {name: load_source(name, ctx.conf.sources_path) for name in sorted(facts["sources"])}
+        sources = load_driving(sorted(facts["sources"]), ctx.conf.sources_path, ctx.conf.rules_path)
         events, trips = _restated(ctx, affected, sorted(facts["dates"]), sources)
     finally:
         affected.unpersist()
@@ -47,21 +47,22 @@ def _affected(ctx: JobContext) -> DataFrame:
     return ctx.lake.read("bronze.points").where(is_new).select(*_DEVICE_DAY).distinct()
 
 
-def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date], sources: dict[str, Source]) -> list[Restated]:
+def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date], sources: dict[str, DrivingRules]) -> list[Restated]:
     """What changes in silver.events and in silver.trips."""
     known = _neighbours(ctx, affected, dates).persist()
     days, read_dates = _days_to_read(affected, known)
-    segmented = segment_trips(_points(ctx, days, read_dates), sources).persist()
-    summary = summarise_trips(segmented, sources).withColumn("known_from", F.greatest("known_from", F.lit(ctx.since)))
-    trips = _on_affected_days(summary, affected).persist()
+    by_speed = [name for name, rules in sources.items() if rules.source.distance_method == "speed"]
+    found = trips_of(drives(_points(ctx, days, read_dates), sources), by_speed)
+    floored = found.withColumn("known_from", F.greatest("known_from", F.lit(ctx.since)))
+    trips = _on_affected_days(floored, affected).persist()
     try:
-        events = bitemporal.changes(
-            *_events(ctx, segmented, trips, sources, read_dates), ("event_id",), _content("silver.events")
-        )
-        trips_restated = bitemporal.changes(bitemporal.held_by(known, trips), trips, ("trip_id",), _content("silver.trips"))
+        known_events = _known_events(ctx, trips, read_dates)
+        events = bitemporal.changes(known_events, events_of(trips), ("event_id",), _content("silver.events"))
+        bare = trips.drop("events")
+        trips_restated = bitemporal.changes(bitemporal.held_by(known, bare), bare, ("trip_id",), _content("silver.trips"))
         return measure(ctx, {"silver.events": events, "silver.trips": trips_restated})
     finally:
-        for kept in (known, segmented, trips):
+        for kept in (known, trips):
             kept.unpersist()
 
 
@@ -115,12 +116,10 @@ def _on_affected_days(trips: DataFrame, affected: DataFrame) -> DataFrame:
     return trips.alias("t").join(F.broadcast(affected.alias("a")), on=on, how="left_semi")
 
 
-def _events(
-    ctx: JobContext, segmented: DataFrame, trips: DataFrame, sources: dict[str, Source], dates: list[dt.date]
-) -> tuple[DataFrame, DataFrame]:
-    """Events as known within these trips, whatever trip they then belonged to, and events as they are now."""
+def _known_events(ctx: JobContext, trips: DataFrame, dates: list[dt.date]) -> DataFrame:
+    """Events as known within these trips, whatever trip they then belonged to."""
     known = ctx.lake.read_known("silver.events", ctx.cutoff).where(F.col("start_date").isin(dates))
-    return bitemporal.held_by(known, trips).drop("superseded_by"), trip_events(segmented, trips, sources)
+    return bitemporal.held_by(known, trips).drop("superseded_by")
 
 
 def _content(name: str) -> tuple[str, ...]:

@@ -81,6 +81,7 @@ class Conf(BaseSettings):
     lake: Annotated[str, Field(description="lake root: a folder or s3://bucket/prefix")]
     landing: Landing
     sources_folder: Annotated[str | None, Field(description="folder of source files; null: the ones shipped")] = None
+    rules_folder: Annotated[str | None, Field(description="folder of event rules; null: the ones shipped")] = None
     mlflow_tracking_uri: Annotated[str | None, Field(description="null: SQLite below the lake or ./var/s3")] = None
     reports: Annotated[str | None, Field(description="folder of reports and data docs; null: below the lake or ./var/s3")] = None
     logs: Annotated[str | None, Field(description="folder of JSON-lines logs; null: below the lake or ./var/s3")] = None
@@ -147,6 +148,11 @@ class Conf(BaseSettings):
     def sources_path(self) -> Path:
         """Folder of source files."""
         return Path(self.sources_folder) if self.sources_folder else CONF_FOLDER / "sources"
+
+    @property
+    def rules_path(self) -> Path:
+        """Folder of event rules."""
+        return Path(self.rules_folder) if self.rules_folder else CONF_FOLDER / "rules"
 
 
 def load_conf(name: str = "local", **overrides: Any) -> Conf:

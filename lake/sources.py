@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lake.errors import ConfigError
+from lake.event_rules import DEFAULT_RULES
 from lake.tables import TABLES
 
 Target = Literal[
@@ -126,16 +127,28 @@ class Consent(Strict):
         return self
 
 
-class EventRules(Strict):
-    """Thresholds of harsh events for this source; defaults are the six-rung ladder.
+class Cleaning(Strict):
+    """What a position must be to count, and when a sensor hangs."""
 
-    Rungs are 6, 7, 8, 10, 12 and 14 mph/s (DOMAIN section 1: published "harsh brake" spans .25 to .61 g).
-    """
+    max_accuracy_m: Annotated[float, Field(gt=0, description="a position stated worse than this is left out")] = 50.0
+    max_hdop: Annotated[float, Field(gt=0, description="and one of a worse dilution of precision: 10 is the edge of fair")] = 10.0
+    stuck_s: Annotated[float, Field(gt=0, description="speed and position that repeat exactly for so long hang")] = 10.0
 
-    ladder_mps2: tuple[float, float, float, float, float, float] = (2.68, 3.13, 3.58, 4.47, 5.36, 6.26)
-    min_speed_mps: Annotated[float, Field(description="an event needs this speed: 10 km/h")] = 10 / 3.6
-    merge_gap_s: Annotated[float, Field(description="runs closer than this are one event")] = 2.0
-    speeding_tolerance_mps: Annotated[float, Field(description="over the limit by more than this: 5 km/h")] = 5 / 3.6
+
+class RulesByInterval(Strict):
+    """Which event rules serve a sampling rate."""
+
+    up_to_s: Annotated[float, Field(gt=0, description="mean time from point to point of a trip, at most")]
+    rules: Annotated[str, Field(description="a file in conf/rules")]
+
+
+class Calibration(Strict):
+    """A firmware whose accelerometer is known, by the factors that make it agree with the source's other firmwares."""
+
+    firmware: str
+    lon_scale: Annotated[float, Field(gt=0, description="times the longitudinal acceleration")] = 1.0
+    lat_scale: Annotated[float, Field(gt=0, description="times the lateral acceleration")] = 1.0
+    because: Annotated[str, Field(description="how the factors were found")]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -173,8 +186,22 @@ class Source(Strict):
     ] = ()
     trip_gap_s: Annotated[int, Field(ge=30, le=3600, description="a pause longer than this ends a trip")] = 300
     distance_method: Literal["haversine", "speed"] = "haversine"
+    trip_idle_s: Annotated[
+        int | None, Field(ge=30, description="a stand longer than this ends a trip; null: only a pause in the points does")
+    ] = None
+    ignition_off_s: Annotated[
+        int | None, Field(ge=1, description="ignition off for so long ends a trip; null: ignition is not looked at")
+    ] = None
+    carried: Annotated[bool, Field(description="the device may leave the car with its owner: walking is told from driving")] = False
+    cleaning: Cleaning = Cleaning()
+    event_rules: Annotated[
+        tuple[RulesByInterval, ...],
+        Field(description="by sampling rate, fastest first; slower trips have no harsh events, and speeding by the last"),
+    ] = (RulesByInterval(up_to_s=2.0, rules=DEFAULT_RULES),)
+    calibrations: Annotated[
+        tuple[Calibration, ...], Field(description="for a source that maps `firmware`: others' harsh events are not counted")
+    ] = ()
     limits: Limits = Limits()
-    events: EventRules = EventRules()
 
     @field_validator("name")
     @classmethod
@@ -182,6 +209,16 @@ class Source(Strict):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value):
             raise ValueError("a source's name is lower-case letters, digits and underscores")
         return value
+
+    @model_validator(mode="after")
+    def _rules_in_order(self) -> Self:
+        seconds = [x.up_to_s for x in self.event_rules]
+        if not seconds or seconds != sorted(set(seconds)):
+            raise ValueError("event_rules: at least one entry, with up_to_s ascending")
+        names = [x.firmware for x in self.calibrations]
+        if len(names) != len(set(names)):
+            raise ValueError("calibrations: a firmware stands there twice")
+        return self
 
     @model_validator(mode="after")
     def _columns_of_target(self) -> Self:

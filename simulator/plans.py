@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lake.sources import EventRules
+from lake.conf import CONF_FOLDER
+from lake.event_rules import DEFAULT_RULES, load_rules
 from lake.tables import LADDER_KINDS, RUNGS
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +33,8 @@ LEG_M = np.array([500.0, 1200.0, 3500.0])
 CRUISE_SHARE = (0.86, 0.99)
 """Speed on a leg within the limit, as a share of the limit."""
 EXCESS_MPS = (2.5, 8.0)
-"""Speed over the limit on a leg over it: well above the tolerance of lake.sources.EventRules."""
+"""Speed over the limit on a leg over it: well above the tolerance of the rules."""
+TOLERANCE_MPS = load_rules(DEFAULT_RULES, CONF_FOLDER / "rules").speeding_tolerance_mps
 
 GENTLE_UP_MPS2, GENTLE_DOWN_MPS2 = 1.4, 1.8
 """Ordinary driving, well below the first rung (2.68 m/s2)."""
@@ -199,7 +201,7 @@ def kinematics(trip: dict[str, npt.NDArray[np.generic]]) -> dict[str, Floats]:
         return (distance - lost) / v
 
     travelling = share * travel(over) + (1.0 - share) * travel(trip["cruise_mps"].astype(float))
-    above = (trip["excess_mps"].astype(float) - EventRules().speeding_tolerance_mps) * ramp
+    above = (trip["excess_mps"].astype(float) - TOLERANCE_MPS) * ramp
     return {
         "duration_s": travelling + (n_stops - 1) * trip["dwell_s"].astype(float) + 2.0 * PARKED_S,
         "moving_s": travelling - n_stops * ramp * MOVING_MPS,

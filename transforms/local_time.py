@@ -1,22 +1,11 @@
-"""Civil time at the place of driving: the zone of a position, local dates, and time driven at night or in the rush hours.
+"""Civil time at the place of driving: local dates, and time driven at night, in the rush hours and at weekends.
 
 Durations come in by UTC quarter-hour, because every zone's offset in use today is a multiple of 15 minutes: a quarter-hour
 lies wholly within one local hour, on both sides of a change of clocks.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
-import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
-
-if TYPE_CHECKING:
-    from timezonefinder import TimezoneFinder
 
 QUARTER_S = 900
 NIGHT_END_HOUR = 4
@@ -24,57 +13,10 @@ NIGHT_END_HOUR = 4
 RUSH_HOURS = (7, 8, 16, 17)
 """Hours that begin within 07:00-09:00 or 16:00-18:00."""
 SATURDAY = 5
-NO_ZONE = "UTC"
-SAME_CLOCKS = {"America/Coyhaique": "America/Punta_Arenas"}
-"""Zones of 2025 that no Java 17 before its update of that year knows, by an older one with the same clocks since then."""
-
-
-@lru_cache(maxsize=1)
-def _finder() -> "TimezoneFinder":
-    """One for each Python worker, without numba: compiling took 9 s of each, and the C extension's look-ups take 11 us."""
-    with _hidden("numba"):
-        from timezonefinder import TimezoneFinder
-
-    return TimezoneFinder()
-
-
-@contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """The module cannot be imported in here, unless it was before."""
-    hides = module not in sys.modules
-    if hides:
-        sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hides:
-            del sys.modules[module]
-
-
-def _zones(lat: pd.Series, lon: pd.Series) -> pd.Series:
-    finder = _finder()
-    found = [None if pd.isna(y) or pd.isna(x) else finder.timezone_at(lat=y, lng=x) for y, x in zip(lat, lon, strict=True)]
-    return pd.Series([java_name(zone) for zone in found], dtype=object)
-
-
-def java_name(zone: str | None) -> str:
-    """The name under which Java knows a zone; UTC for None."""
-    return SAME_CLOCKS.get(zone, zone) if zone else NO_ZONE
-
-
-def zone_at(lat: Column, lon: Column) -> Column:
-    """IANA zone of a position in degrees; UTC without one. Runs in Python: for one row a trip, never for raw points."""
-    return pandas_udf(_zones, "string")(lat, lon)  # type: ignore[call-overload, no-any-return]
-
 
 def local_date(ts: Column, tz: Column) -> Column:
     """Civil date of an instant in a zone."""
     return F.to_date(F.from_utc_timestamp(ts, tz))
-
-
-def quarter_of(ts: Column) -> Column:
-    """Quarter-hours since 1970-01-01 00:00 UTC."""
-    return F.floor(F.unix_seconds(ts) / F.lit(QUARTER_S))
 
 
 def _local_start(quarter: Column, tz: Column) -> Column:
@@ -89,6 +31,16 @@ def is_night(local: Column) -> Column:
 def is_rush(local: Column) -> Column:
     """Whether a local time lies in 07:00-09:00 or 16:00-18:00 of a Monday to Friday."""
     return (F.weekday(local) < SATURDAY) & F.hour(local).isin(*RUSH_HOURS)
+
+
+def is_weekend(local: Column) -> Column:
+    """Whether a local time lies on a Saturday or Sunday."""
+    return F.weekday(local) >= SATURDAY
+
+
+def weekend_ms(quarters: Column, tz: Column) -> Column:
+    """Milliseconds on Saturdays and Sundays, from the same as night_ms."""
+    return _total_ms(F.filter(quarters, lambda q: is_weekend(_local_start(q["quarter"], tz))))
 
 
 def night_ms(quarters: Column, tz: Column) -> Column:

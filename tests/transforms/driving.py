@@ -1,15 +1,18 @@
 """Points, devices and source rules to drive with in tests: a base row and what differs from it."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from lake.conf import CONF_FOLDER
+from lake.driving import DrivingRules, driving_rules
 from lake.sources import Source
 from lake.tables import DEVICES, POINTS
-from transforms.events import trip_events
-from transforms.trips import segment_trips, summarise_trips
+from transforms.drives import drives
+from transforms.trips import events_of, trips_of
 
 NOON = dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC)
 """A Monday."""
@@ -23,7 +26,12 @@ def source(name: str = "gps", **given: Any) -> Source:
     return Source.model_validate({"name": name, "description": "test", "format": {"type": "jsonl"}, "columns": columns, **given})
 
 
-SOURCES = {"gps": source(), "obd": source("obd", distance_method="speed", trip_gap_s=120)}
+def rules(name: str = "gps", **given: Any) -> DrivingRules:
+    """A source with the rules that it names among those shipped."""
+    return driving_rules(source(name, **given), CONF_FOLDER / "rules")
+
+
+SOURCES = {"gps": rules(), "obd": rules("obd", distance_method="speed", trip_gap_s=120)}
 
 
 def point(seconds: float, device: str = "d", *, start: dt.datetime = NOON, **given: Any) -> dict[str, Any]:
@@ -31,7 +39,7 @@ def point(seconds: float, device: str = "d", *, start: dt.datetime = NOON, **giv
     at = start + dt.timedelta(seconds=seconds)
     payload = "-".join(f"{k}={v}" for k, v in sorted(given.items()))
     base = {
-        "record_id": f"{device}/{at.timestamp()}/{payload}", "source": "gps", "device_id": device, "event_ts": at,
+        "record_id": hashlib.sha256(f"{device}/{at.timestamp()}/{payload}".encode()).hexdigest(), "source": "gps", "device_id": device, "event_ts": at,
         "event_date": at.date(), "received_ts": at + dt.timedelta(hours=1),
         "source_file": "f", "source_line": 1, "content_sha256": "c",
     }  # fmt: skip
@@ -48,11 +56,12 @@ def devices(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
     return spark.createDataFrame([(*row, None, None, None)[: len(DEVICES.names)] for row in rows], DEVICES.schema)
 
 
-def drive(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def drive(
+    spark: SparkSession, rows: Sequence[dict[str, Any]], sources: dict[str, DrivingRules] = SOURCES
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Trips and events of the points as rows by device, in order of time."""
-    segmented = segment_trips(points(spark, rows), SOURCES).persist()
-    trips = summarise_trips(segmented, SOURCES).persist()
-    return _by_device(trips), _by_device(trip_events(segmented, trips, SOURCES))
+    trips = trips_of(drives(points(spark, rows), sources), ["obd"]).persist()
+    return _by_device(trips.drop("events")), _by_device(events_of(trips))
 
 
 def _by_device(df: DataFrame) -> dict[str, list[Any]]:

@@ -8,14 +8,17 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from tests.transforms.driving import MM_PER_MILLIDEGREE, NOON, SOURCES, drive, point, points
-from transforms.trips import segment_trips
+from transforms.drives import drives
 
 Rows = dict[str, list[Any]]
 
 
+LON = 8.0
+
+
 def eastward(device: str, millidegrees: list[float], step_s: float = 10, **given: Any) -> list[dict[str, Any]]:
     """Points along the equator, off Gabon, a step apart."""
-    return [point(i * step_s, device, lat=0.0, lon=m / 1000, **given) for i, m in enumerate(millidegrees)]
+    return [point(i * step_s, device, lat=0.0, lon=LON + m / 1000, **given) for i, m in enumerate(millidegrees)]
 
 
 ROWS = [
@@ -23,13 +26,13 @@ ROWS = [
     *eastward("outlier", [0, 1, 1000, 3]),
     *eastward("moved", [0, 1, 1000, 1001, 1002]),
     *[point(i, "no_position", speed_mps=10.0) for i in range(11)],
-    *[point(i, "parked", lat=0.0, lon=i / 1e5, speed_mps=0.0) for i in range(10)],
+    *[point(i, "parked", lat=0.0, lon=LON + i / 1e5, speed_mps=0.0) for i in range(10)],
     point(0, "one"),
     *[point(s, "paused", speed_mps=10.0, source="gps") for s in (0, 5, 305, 606)],
-    *[point(s, "hidden", lat=0.0, lon=lon, speed_mps=10.0) for s, lon in ((0, 0.0), (60, 0.006))],
+    *[point(s, "hidden", lat=0.0, lon=LON + lon, speed_mps=10.0) for s, lon in ((0, 0.0), (60, 0.006))],
     *[
         point(s, "conflict", speed_mps=v, record_id=r)
-        for s, v, r in ((0, 10.0, "a"), (1, 30.0, "z"), (1, 10.0, "b"), (2, 10.0, "c"))
+        for s, v, r in ((0, 10.0, "a"), (1, 30.0, "f"), (1, 10.0, "b"), (2, 10.0, "c"))
     ],
     *[point(i, "fault", speed_mps=v) for i, v in enumerate([10.0, 10.0, 99.0, 10.0])],
     *[
@@ -60,7 +63,7 @@ def test_an_outlier_is_left_out_and_its_successor_is_not(trips: Rows) -> None:
     (trip,) = trips["outlier"]
     assert (trip["jump_points"], trip["points"]) == (1, 4)
     assert trip["distance_haversine_mm"] == MM_PER_MILLIDEGREE + 222_390
-    assert trip["end_lon"] == 0.003
+    assert trip["end_lon"] == LON + 0.003
 
 
 def test_after_a_displacement_the_second_position_is_accepted_without_the_leap(trips: Rows) -> None:
@@ -105,7 +108,7 @@ def test_distance_counts_across_a_gap_in_the_points_but_time_does_not(trips: Row
 
 
 def test_of_two_points_at_one_instant_the_smallest_record_id_wins(trips: Rows) -> None:
-    # with record b 10 m/s throughout: 20 m; with record z it would be 40 m
+    # with record b 10 m/s throughout: 20 m; with record f it would be 40 m
     (trip,) = trips["conflict"]
     assert (trip["points"], trip["distance_speed_mm"], trip["max_speed_mps"]) == (3, 20_000, 10.0)
 
@@ -131,10 +134,10 @@ def test_the_trip_id_is_a_function_of_device_start_and_version(trips: Rows) -> N
 def test_a_source_without_rules_is_an_error_that_names_it(spark: SparkSession) -> None:
     rows = points(spark, [point(0, source="unheard_of")])
     with pytest.raises(PySparkException, match="no rules for source unheard_of"):
-        segment_trips(rows, SOURCES).collect()
+        drives(rows, SOURCES).collect()
 
 
 def test_raw_points_are_shuffled_once(spark: SparkSession) -> None:
-    plan = segment_trips(points(spark, [point(0)]), SOURCES)._jdf.queryExecution().executedPlan().toString()
+    plan = drives(points(spark, [point(0)]), SOURCES)._jdf.queryExecution().executedPlan().toString()
     assert plan.count("Exchange hashpartitioning") == 1
     assert plan.count("Sort [") == 1

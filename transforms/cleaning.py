@@ -1,0 +1,85 @@
+"""What of the points cannot be so: GPS jumps, stuck sensors, impossible speeds. Cleaning is for features; bronze keeps all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from transforms.track import Flags, Ints, Track, begins, great_circle_m, runs_of
+
+MAX_SPEED_MPS = 70.0
+"""250 km/h, above which Gao, Shi and Wang drop records: a faster position is a GPS jump, a faster speed a sensor fault."""
+MOVING_MPS = 1.0
+"""From this speed on a car counts as moving."""
+MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The track with what is wrong unknown, and where that was so."""
+
+    track: Track
+    is_jump: Flags
+    is_stuck: Flags
+
+
+def clean(track: Track, starts: Flags, stuck_s: float) -> Cleaned:
+    """Take out impossible speeds, stuck sensors and GPS jumps, in stretches of points that begin at `starts`."""
+    impossible = ~((track.speed_mps >= 0.0) & (track.speed_mps <= MAX_SPEED_MPS))
+    measured = track.without(impossible, "speed_mps")
+    is_stuck = stuck(measured, starts, stuck_s)
+    if is_stuck.any():
+        measured = measured.without(is_stuck, "speed_mps", "lat", "lon", "accel_lon_mps2", "accel_lat_mps2")
+    is_jump = jumps(measured, starts)
+    if is_jump.any():
+        measured = measured.without(is_jump, "lat", "lon")
+    return Cleaned(measured, is_jump, is_stuck)
+
+
+def stuck(track: Track, starts: Flags, stuck_s: float) -> Flags:
+    """Points that repeat a moving speed and a position to the last digit, for `stuck_s` or longer: the sensor hangs.
+
+    The first point of such a run was measured and stays. A speed alone may repeat (cruise control, whole units), and so may
+    the position of a car that stands.
+    """
+    repeats = np.zeros(len(track), bool)
+    repeats[1:] = np.logical_and.reduce([x[1:] == x[:-1] for x in (track.speed_mps, track.lat, track.lon)])
+    repeats &= (track.speed_mps >= MOVING_MPS) & ~starts
+    first, last = runs_of(repeats, starts)
+    lasts = track.ms[last] - track.ms[first - 1] >= stuck_s * MS_PER_S
+    edges = np.zeros(len(track) + 1, np.int64)
+    edges[first[lasts]] += 1
+    edges[last[lasts] + 1] -= 1
+    return np.cumsum(edges)[:-1] > 0
+
+
+def jumps(track: Track, starts: Flags) -> Flags:
+    """Positions where the car cannot be.
+
+    A position is a GPS jump when neither of the two positions before it, in its stretch, can be where the car came from: so
+    a single outlier does not take its good successor with it, and after a real displacement the second position is accepted.
+    """
+    at = np.flatnonzero(track.has_position)
+    stretch = np.cumsum(starts)[at]
+    leaps = np.zeros(len(at), bool)
+    leaps[1:] = (stretch[1:] == stretch[:-1]) & too_fast(track, at[:-1], at[1:])
+    doubtful = np.flatnonzero(leaps)
+    second = np.maximum(doubtful - 2, 0)
+    has_second = (doubtful >= 2) & (stretch[second] == stretch[doubtful])
+    leaps[doubtful] = ~has_second | too_fast(track, at[second], at[doubtful])
+    found = np.zeros(len(track), bool)
+    found[at[leaps]] = True
+    return found
+
+
+def too_fast(track: Track, since: Ints, until: Ints) -> Flags:
+    """Whether getting from the position of one row to that of another takes more than MAX_SPEED_MPS."""
+    metres = great_circle_m(track.lat[since], track.lon[since], track.lat[until], track.lon[until])
+    is_too_fast: Flags = metres > MAX_SPEED_MPS * ((track.ms[until] - track.ms[since]) / MS_PER_S)
+    return is_too_fast
+
+
+def stretches(track: Track, gap_s: float) -> Flags:
+    """Whether a point begins a stretch: the first of a device, or after a pause longer than the gap."""
+    starts = begins(track.device)
+    starts[1:] |= np.diff(track.ms) > gap_s * MS_PER_S
+    return starts

@@ -1,0 +1,84 @@
+"""Driving told from walking, for devices that their owners carry.
+
+The limits were chosen on the even tracks of GOAL (600 tracks of six minutes with few longer stays in one state, a point about every 5 s,
+each labelled; amazon-science/goal-gps-ordered-activity-labels, CC-BY-4.0) and hold on the odd ones: docs/trips-and-events.md has
+the figures.
+"""
+
+import numpy as np
+
+from transforms.cleaning import MS_PER_S
+from transforms.steps import Steps
+from transforms.track import Flags, Floats, Ints, Track, begins, great_circle_m
+
+WINDOW_S = 25.0
+"""Speed is the displacement over so long, which a walker's noise does not reach."""
+DRIVES_MPS = 2.1
+"""A displacement this fast is a vehicle's, and so are the steps beside it down to KEEPS_MPS."""
+KEEPS_MPS = 1.2
+SHORT_S = 30.0
+"""What lies between two drives and takes no longer belongs to them."""
+STILL_MPS, STILL_S = 0.1, 120.0
+"""And so does a stand of this length at most, a traffic light or a queue: half of its steps are no faster."""
+EDGE_S = 15.0
+"""A stand so short at either end of a stretch belongs to the drive beside it."""
+_SPAN_MS = 1 << 44
+"""Longer than any stretch, to keep stretches apart on one axis: 550 years."""
+
+
+def on_foot(track: Track, stretches: Flags, steps: Steps) -> Flags:
+    """Whether a point is not of a drive: on foot, or with its owner somewhere."""
+    drives = _fast(track, stretches)
+    quick = (steps.motion_mps >= KEEPS_MPS) | drives
+    label = np.cumsum(begins(quick) | stretches) - 1
+    drives = quick & (np.bincount(label, drives, minlength=len(track)) > 0)[label]
+    first = np.flatnonzero(begins(drives) | stretches)
+    last = np.r_[first[1:] - 1, len(track) - 1]
+    slow = ~drives[first]
+    belongs = _belongs(track, stretches, steps, first[slow], last[slow])
+    found: Flags = ~drives & ~np.repeat(_spread(slow, belongs), last - first + 1)
+    return found
+
+
+def _spread(chosen: Flags, values: Flags) -> Flags:
+    """Values of the chosen places; false in the others."""
+    spread = np.zeros(len(chosen), bool)
+    spread[chosen] = values
+    return spread
+
+
+def _fast(track: Track, stretches: Flags) -> Flags:
+    """Whether the displacement around a point, within its stretch, is as fast as a vehicle's; by speed where it has no position."""
+    stretch = np.cumsum(stretches) - 1
+    begin_ms = track.ms[np.flatnonzero(stretches)]
+    axis = (track.ms - begin_ms[stretch]) + stretch * _SPAN_MS
+    half = int(WINDOW_S * MS_PER_S / 2)
+    since = np.searchsorted(axis, axis - half)
+    until = np.searchsorted(axis, axis + half, side="right") - 1
+    metres = great_circle_m(track.lat[since], track.lon[since], track.lat[until], track.lon[until])
+    seconds = np.maximum(track.ms[until] - track.ms[since], MS_PER_S) / MS_PER_S
+    displaced = metres / seconds
+    is_fast: Flags = np.where(np.isnan(displaced), track.speed_mps, displaced) >= DRIVES_MPS
+    return is_fast
+
+
+def _belongs(track: Track, stretches: Flags, steps: Steps, first: Ints, last: Ints) -> Flags:
+    """Whether a slow run, given by its first and last row, belongs to the drives around it."""
+    ends = np.r_[stretches[1:], True]
+    has_left, has_right = ~stretches[first], ~ends[last]
+    since = track.ms[np.where(has_left, first - 1, first)]
+    until = track.ms[np.where(has_right, np.minimum(last + 1, len(track) - 1), last)]
+    seconds = (until - since) / MS_PER_S
+    stands = _still_share(steps.motion_mps, first, last) >= 0.5
+    between = has_left & has_right & ((seconds <= SHORT_S) | (stands & (seconds <= STILL_S)))
+    at_edge = (has_left != has_right) & stands & (seconds <= EDGE_S)
+    belongs: Flags = between | at_edge
+    return belongs
+
+
+def _still_share(motion_mps: Floats, first: Ints, last: Ints) -> Floats:
+    """Share of the points of each run that are as good as at rest, of those whose motion is known."""
+    still = np.r_[0, np.cumsum(motion_mps < STILL_MPS)]
+    known = np.r_[0, np.cumsum(~np.isnan(motion_mps))]
+    share: Floats = (still[last + 1] - still[first]) / np.maximum(known[last + 1] - known[first], 1)
+    return share
