@@ -1,5 +1,6 @@
 """Points of a fleet for benchmarks: vectorised, 1 Hz, in the columns of bronze.points that trips are made from."""
 
+from binascii import hexlify
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ STOP_S = 30
 JUMP_SHARE = 1e-4
 JUMP_DEG = 0.5
 PHONE_SHARE = 0.05
+ID_BYTES = 32
 MEAN_SPEED_MPS = 14.0
 M_PER_DEG = 111_195.0
 START_US = 1_767_225_600_000_000
@@ -50,7 +52,7 @@ def _points(devices: np.ndarray, random: np.random.Generator) -> pa.Table:
         "source": pa.array(np.full(rows, "sim_phone")),
         "device_id": pa.array(ids[order]),
         "event_ts": pa.array(event_us[order]).cast(stamp),
-        "record_id": pa.array(np.char.add(ids[order], event_us[order].astype("U20"))),
+        "record_id": pa.array(np.frombuffer(hexlify(random.bytes(ID_BYTES * rows)), f"S{2 * ID_BYTES}")).cast(pa.string()),
         "received_ts": pa.array(event_us[order] + 60_000_000).cast(stamp),
         "lat": pa.array(lat[order]),
         "lon": pa.array((9.0 + random.normal(0, 2e-5, rows))[order]),
@@ -59,5 +61,9 @@ def _points(devices: np.ndarray, random: np.random.Generator) -> pa.Table:
         "accel_lat_mps2": pa.array(random.normal(0, 1, rows)),
         "posted_limit_mps": pa.array(np.full(rows, 13.9)),
         "phone_use": pa.array(random.random(rows) < PHONE_SHARE),
+        "ignition": pa.nulls(rows, pa.bool_()),
+        "accuracy_m": pa.array(random.uniform(3.0, 8.0, rows)),
+        "hdop": pa.nulls(rows, pa.float64()),
+        "firmware": pa.nulls(rows, pa.string()),
     }
     return pa.table(columns)

@@ -20,6 +20,7 @@ from jobs import (
     commands_night,
     commands_quarantine,
     commands_restated,
+    commands_rules,
 )
 from jobs.causes import cause, foreseen
 from jobs.state import State
@@ -55,7 +56,8 @@ def options(
 
 
 for module in (
-    commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated
+    commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
+    commands_rules,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

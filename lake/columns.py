@@ -64,7 +64,13 @@ IDLE_MS = Column("idle_ms", "bigint", "ms", "covered time below the moving speed
 WEEKEND_MS = Column("weekend_ms", "bigint", "ms", "moving time on Saturday or Sunday, local")
 HOLIDAY_MS = Column("holiday_ms", "bigint", "ms", "moving time of trips that began on a national public holiday, local")
 HARSH_KNOWN_MM = Column(
-    "harsh_known_mm", "bigint", "mm", "part of distance_mm on which harsh events could be measured by calibrated rules; null: all"
+    "harsh_known_mm",
+    "bigint",
+    "mm",
+    "part of distance_mm on which brakes and accelerations could be measured by calibrated rules; null: all",
+)
+CORNER_KNOWN_MM = Column(
+    "corner_known_mm", "bigint", "mm", "part of distance_mm on which corners could be measured likewise; null: all"
 )
 MOTORWAY_MM = Column("motorway_mm", "bigint", "mm", "distance on motorways by the road lookup; null: no lookup")
 MAIN_MM = Column("main_mm", "bigint", "mm", "distance on main roads by the road lookup; null: no lookup")

@@ -75,7 +75,9 @@ def load_rules(name: str, folder: Path) -> EventRules:
     try:
         rules = EventRules.model_validate(yaml.safe_load(path.read_text()))
     except (yaml.YAMLError, ValidationError) as e:
-        detail = "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()) if isinstance(e, ValidationError) else e
+        detail = (
+            "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()) if isinstance(e, ValidationError) else e
+        )
         raise ConfigError(f"{path}: {detail}") from e
     if rules.name != name:
         raise ConfigError(f"{path}: name is '{rules.name}', the file says '{name}'")

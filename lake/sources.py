@@ -192,7 +192,9 @@ class Source(Strict):
     ignition_off_s: Annotated[
         int | None, Field(ge=1, description="ignition off for so long ends a trip; null: ignition is not looked at")
     ] = None
-    carried: Annotated[bool, Field(description="the device may leave the car with its owner: walking is told from driving")] = False
+    carried: Annotated[bool, Field(description="the device may leave the car with its owner: walking is told from driving")] = (
+        False
+    )
     cleaning: Cleaning = Cleaning()
     event_rules: Annotated[
         tuple[RulesByInterval, ...],

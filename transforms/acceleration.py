@@ -17,8 +17,9 @@ def calibrated(
 ) -> tuple[Floats, Floats]:
     """Longitudinal and lateral acceleration in m/s2, NaN where unknown.
 
-    `trip` numbers the trips of the points; of each trip, `factors` are the calibration of its firmware by axis, and `is_levelled`
-    says whether the mount's tilt is taken off. The longitudinal one is the difference of two speeds where there is no accelerometer: as such it needs no factor.
+    `trip` numbers the trips of the points; of each trip, `factors` are the calibration of its firmware by axis, and
+    `is_levelled` says whether the mount's tilt is taken off. Without an accelerometer the longitudinal one is the difference
+    of two speeds, which needs no factor.
     """
     axes = []
     for values, scale in zip((track.accel_lon_mps2, track.accel_lat_mps2), factors, strict=True):

@@ -13,15 +13,16 @@ from transforms.track import Floats, Ints, Track
 from transforms.trip_sums import Drives
 
 _BIGINTS = (
-    "points", "jump_points", "stuck_points", "inaccurate_points", "positions", "speeds", "haversine_mm", "integral_mm", "covered_ms",
-    "moving_ms", "idle_ms", "speeding_ms", "limit_known_ms", "phone_ms", "phone_known_ms", "interval_ms", "start_us", "end_us",
-    "known_us",
+    "points", "jump_points", "stuck_points", "inaccurate_points", "positions", "speeds", "haversine_mm", "integral_mm",
+    "covered_ms", "moving_ms", "idle_ms", "speeding_ms", "limit_known_ms", "phone_ms", "phone_known_ms", "interval_ms",
+    "start_us", "end_us", "known_us",
 )  # fmt: skip
 _DOUBLES = ("max_speed_mps", "start_lat", "start_lon", "end_lat", "end_lon", "quality")
 _TEXTS = ("source", "device_id", "tz", "mode", "firmware", "rules_version", "segmentation_version", "start_cell", "end_cell")
-_FLAGS = ("harsh_known", "is_holiday")
+_FLAGS = ("harsh_known", "corner_known", "is_holiday")
 EVENT = (
-    "struct<kind:string,direction:string,start_us:bigint,end_us:bigint,peak:double,rung:int,start_speed_mps:double,max_speed_mps:double>"
+    "struct<kind:string,direction:string,start_us:bigint,end_us:bigint,peak:double,rung:int,start_speed_mps:double,"
+    "max_speed_mps:double>"
 )
 OUTPUT = ", ".join([
     *(f"{x} bigint" for x in _BIGINTS), *(f"{x} double" for x in _DOUBLES), *(f"{x} string" for x in _TEXTS),
@@ -41,9 +42,9 @@ def track_of(points: pa.Table) -> tuple[Track, list[str], list[str | None]]:
     firmware, firmwares = _firmware(points)
     state = points.column("state").to_numpy()
     columns = ("lat", "lon", "speed_mps", "accel_lon_mps2", "accel_lat_mps2", "posted_limit_mps")
-    measured = [points.column(x).to_numpy()[rows] for x in columns]
+    lat, lon, speed, accel_lon, accel_lat, limit = (points.column(x).to_numpy()[rows] for x in columns)
     track = Track(
-        device[rows], us[rows], points.column("received_us").to_numpy()[rows], *measured,
+        device[rows], us[rows], points.column("received_us").to_numpy()[rows], lat, lon, speed, accel_lon, accel_lat, limit,
         phone=(state % _IGNITION - 1)[rows], ignition=(state // _IGNITION % 3 - 1)[rows], inaccurate=(state >= _INACCURATE)[rows],
         firmware=firmware[rows],
     )  # fmt: skip
@@ -95,7 +96,8 @@ def rows_of(drives: Drives, source: str, devices: list[str], firmwares: list[str
     holidays = [is_holiday(int(us), zone) for us, zone in zip(trips["start_us"], zones, strict=True)]
     columns = [
         *(pa.array(trips[x], pa.int64()) for x in _BIGINTS), *(_doubles(trips[x]) for x in _DOUBLES),
-        *(pa.array(texts[x], pa.string()) for x in _TEXTS), pa.array(trips["harsh_known"]), pa.array(holidays, pa.bool_()),
+        *(pa.array(texts[x], pa.string()) for x in _TEXTS),
+        pa.array(trips["harsh_known"]), pa.array(trips["corner_known"]), pa.array(holidays, pa.bool_()),
         _quarters(drives, n), _heat_maps(trips["va_ms"]), _events(drives.runs, drives.run_trip, drives.track.us, n),
     ]  # fmt: skip
     names = [*_BIGINTS, *_DOUBLES, *_TEXTS, *_FLAGS, "quarters", "va_ms", "events"]

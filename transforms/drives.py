@@ -1,7 +1,7 @@
 """Points to trips with their events: one shuffle of raw points, by device, then arrays.
 
-The work on points is NumPy's, a few hundred thousand rows at a time and never less than a device: it needs no window per column, no sort by
-Spark beyond that by device, and no second shuffle (benchmarks/bench_trips.py has it beside window functions).
+The work on points is NumPy's, a few hundred thousand rows at a time and never less than a device: it needs no window per
+column, no sort by Spark beyond that by device, and no second shuffle (benchmarks/bench_trips.py has it beside window functions).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +65,7 @@ def _by_source(names: tuple[str, ...], value: Callable[[int], object], otherwise
 
 
 def _is_inaccurate(names: tuple[str, ...], rules: tuple[DrivingRules, ...]) -> Column:
-    """Positions at 0/0, which receivers send before their first fix, and those that are stated to be worse than the source allows."""
+    """Positions at 0/0, which receivers send before their first fix, and those stated to be worse than the source allows."""
     nothing = F.lit(None).cast("double")
     too_far = F.col("accuracy_m") > _by_source(names, lambda k: rules[k].source.cleaning.max_accuracy_m, nothing)
     too_wide = F.col("hdop") > _by_source(names, lambda k: rules[k].source.cleaning.max_hdop, nothing)

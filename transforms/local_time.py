@@ -14,6 +14,7 @@ RUSH_HOURS = (7, 8, 16, 17)
 """Hours that begin within 07:00-09:00 or 16:00-18:00."""
 SATURDAY = 5
 
+
 def local_date(ts: Column, tz: Column) -> Column:
     """Civil date of an instant in a zone."""
     return F.to_date(F.from_utc_timestamp(ts, tz))

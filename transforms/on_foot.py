@@ -1,8 +1,7 @@
 """Driving told from walking, for devices that their owners carry.
 
-The limits were chosen on the even tracks of GOAL (600 tracks of six minutes with few longer stays in one state, a point about every 5 s,
-each labelled; amazon-science/goal-gps-ordered-activity-labels, CC-BY-4.0) and hold on the odd ones: docs/trips-and-events.md has
-the figures.
+The limits were chosen on the even tracks of GOAL (600 tracks of six minutes, a labelled point about every 5 s;
+amazon-science/goal-gps-ordered-activity-labels, CC-BY-4.0) and hold on the odd ones: docs/trips-and-events.md has the figures.
 """
 
 import numpy as np
@@ -14,12 +13,13 @@ from transforms.track import Flags, Floats, Ints, Track, begins, great_circle_m
 WINDOW_S = 25.0
 """Speed is the displacement over so long, which a walker's noise does not reach."""
 DRIVES_MPS = 2.1
-"""A displacement this fast is a vehicle's, and so are the steps beside it down to KEEPS_MPS."""
-KEEPS_MPS = 1.2
+"""A displacement this fast is a vehicle's, and so are the steps beside it down to KEEPS_MPS, which no walker keeps up."""
+KEEPS_MPS = 1.8
 SHORT_S = 30.0
 """What lies between two drives and takes no longer belongs to them."""
 STILL_MPS, STILL_S = 0.1, 120.0
-"""And so does a stand of this length at most, a traffic light or a queue: half of its steps are no faster."""
+"""And so does a stand of this length at most, a traffic light or a queue: STILL_SHARE of its points are no faster."""
+STILL_SHARE = 0.5
 EDGE_S = 15.0
 """A stand so short at either end of a stretch belongs to the drive beside it."""
 _SPAN_MS = 1 << 44
@@ -48,7 +48,7 @@ def _spread(chosen: Flags, values: Flags) -> Flags:
 
 
 def _fast(track: Track, stretches: Flags) -> Flags:
-    """Whether the displacement around a point, within its stretch, is as fast as a vehicle's; by speed where it has no position."""
+    """Whether the displacement around a point, within its stretch, is a vehicle's, or the mean of the speeds measured there."""
     stretch = np.cumsum(stretches) - 1
     begin_ms = track.ms[np.flatnonzero(stretches)]
     axis = (track.ms - begin_ms[stretch]) + stretch * _SPAN_MS
@@ -58,8 +58,18 @@ def _fast(track: Track, stretches: Flags) -> Flags:
     metres = great_circle_m(track.lat[since], track.lon[since], track.lat[until], track.lon[until])
     seconds = np.maximum(track.ms[until] - track.ms[since], MS_PER_S) / MS_PER_S
     displaced = metres / seconds
-    is_fast: Flags = np.where(np.isnan(displaced), track.speed_mps, displaced) >= DRIVES_MPS
+    is_fast: Flags = np.fmax(displaced, _mean_mps(track.speed_mps, since, until)) >= DRIVES_MPS
     return is_fast
+
+
+def _mean_mps(speed_mps: Floats, first: Ints, last: Ints) -> Floats:
+    """Mean of the speeds from each first row to its last; NaN where none was measured."""
+    known = ~np.isnan(speed_mps)
+    total = np.r_[0.0, np.cumsum(np.where(known, speed_mps, 0.0))]
+    count = np.r_[0, np.cumsum(known)]
+    n = count[last + 1] - count[first]
+    mean: Floats = np.where(n > 0, (total[last + 1] - total[first]) / np.maximum(n, 1), np.nan)
+    return mean
 
 
 def _belongs(track: Track, stretches: Flags, steps: Steps, first: Ints, last: Ints) -> Flags:
@@ -69,9 +79,10 @@ def _belongs(track: Track, stretches: Flags, steps: Steps, first: Ints, last: In
     since = track.ms[np.where(has_left, first - 1, first)]
     until = track.ms[np.where(has_right, np.minimum(last + 1, len(track) - 1), last)]
     seconds = (until - since) / MS_PER_S
-    stands = _still_share(steps.motion_mps, first, last) >= 0.5
+    stands = _still_share(steps.motion_mps, first, last) >= STILL_SHARE
     between = has_left & has_right & ((seconds <= SHORT_S) | (stands & (seconds <= STILL_S)))
-    at_edge = (has_left != has_right) & stands & (seconds <= EDGE_S)
+    own_seconds = (track.ms[last] - track.ms[first]) / MS_PER_S
+    at_edge = (has_left != has_right) & stands & (own_seconds <= EDGE_S)
     belongs: Flags = between | at_edge
     return belongs
 

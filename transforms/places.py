@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.resources import files
+from math import isnan
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,7 @@ def _hidden(module: str) -> Iterator[None]:
 
 def zone_at(lat: float, lon: float) -> str:
     """IANA zone of a position in degrees, by a name that Java knows; UTC for NaN."""
-    return NO_ZONE if lat != lat or lon != lon else java_name(_finder().timezone_at(lat=lat, lng=lon))
+    return NO_ZONE if isnan(lat) or isnan(lon) else java_name(_finder().timezone_at(lat=lat, lng=lon))
 
 
 def java_name(zone: str | None) -> str:
@@ -85,4 +86,4 @@ def cell_at(lat: float, lon: float, resolution: int = CELL_RESOLUTION) -> str | 
     """H3 cell of a position; None for NaN."""
     from h3 import latlng_to_cell
 
-    return None if lat != lat or lon != lon else str(latlng_to_cell(lat, lon, resolution))
+    return None if isnan(lat) or isnan(lon) else str(latlng_to_cell(lat, lon, resolution))

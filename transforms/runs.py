@@ -49,8 +49,8 @@ def find_runs(motion: Motion, rules: EventRules) -> Runs:
     """All events of the trips, in order of their first row.
 
     A run is a sequence of points beyond the lowest threshold. Runs at most merge_gap_s apart are one; a gap of over 10 s in the
-    points ends one. Harsh events need min_speed: the largest speed from the point before the run to its end, so that a stop counts
-    by the speed it began with and a start by the one it reached.
+    points ends one. Harsh events need min_speed: the largest speed from the point before the run to its end, so that a stop
+    counts by the speed it began with and a start by the one it reached.
     """
     found = [*_harsh(motion, rules), *_states(motion, rules)]
     joined = Runs(*(np.concatenate([getattr(r, name) for r in found]) for name in Runs.__dataclass_fields__))
@@ -103,7 +103,8 @@ def _states(motion: Motion, rules: EventRules) -> Iterator[Runs]:
 def _runs(motion: Motion, flagged: Flags, magnitude: Floats, rules: EventRules) -> Runs:
     at = np.flatnonzero(flagged)
     if len(at) == 0:
-        return Runs(*(np.zeros(0, np.float64 if "mps" in x or x == "peak" else np.int64) for x in Runs.__dataclass_fields__))
+        whole, real = np.zeros(0, np.int64), np.zeros(0)
+        return Runs(whole, whole, whole, whole, real, whole, real, real)
     trip = np.cumsum(motion.steps.starts)[at]
     apart_ms = np.diff(motion.track.ms[at])
     joins = (apart_ms <= rules.merge_gap_s * _MS) | ((np.diff(at) == 1) & (apart_ms <= COVERED_STEP_MS))

@@ -36,9 +36,7 @@ def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -
     return stretches | cuts | begins(mode) | midnight, mode
 
 
-def _park(
-    track: Track, stretches: Flags, flags: Flags, least_s: int, mode: Small, cuts: Flags, *, keep_last: bool
-) -> None:
+def _park(track: Track, stretches: Flags, flags: Flags, least_s: int, mode: Small, cuts: Flags, *, keep_last: bool) -> None:
     """Mark in `mode` and `cuts` the runs of `flags` that last `least_s` or more, or to the end of their stretch."""
     first, last = runs_of(flags, stretches)
     at_end = np.r_[stretches[1:], True][last]

@@ -26,7 +26,7 @@ KMH_PER_MPS = 3.6
 
 @dataclass(frozen=True)
 class Drives:
-    """Trips of one source: their columns by name, an element each; quarters and events with the number of the trip they are of."""
+    """Trips of one source: their columns by name, an element each; quarters and events with the number of their trip."""
 
     track: Track
     first: Ints
@@ -59,14 +59,15 @@ def _summed(cleaned: Cleaned, steps: Steps, mode: Small, firmwares: list[str | N
     by_rules = np.minimum(chosen, len(rules.rules) - 1)
     is_levelled = np.array([x.level_mount for x in rules.rules])[by_rules]
     lon, lat = calibrated(track, steps, trip, (lon_scale, lat_scale), is_levelled)
-    measured = np.add.reduceat(~np.isnan(lon), first) > 0
-    harsh_known = is_calibrated & (chosen < len(rules.rules)) & measured
-    motion = Motion(track, steps, lon, lat, harsh_known[trip], mode == DRIVING)
+    measurable = is_calibrated & (chosen < len(rules.rules))
+    harsh_known, corner_known = (measurable & (np.add.reduceat(~np.isnan(axis), first) > 0) for axis in (lon, lat))
+    motion = Motion(track, steps, lon, lat, measurable[trip], mode == DRIVING)
     runs = _runs(motion, by_rules[trip], rules)
     trips = {
         **_sums(cleaned, steps, first, by_rules, rules),
         "mode": mode[first], "interval_ms": interval_ms, "firmware": track.firmware[first], "rules": by_rules,
-        "harsh_known": harsh_known, "va_ms": _heat_map(track, steps, lon, trip, len(first)) * is_calibrated[:, None],
+        "harsh_known": harsh_known, "corner_known": corner_known,
+        "va_ms": _heat_map(track, steps, lon, trip, len(first)) * is_calibrated[:, None],
     }  # fmt: skip
     return Drives(track, first, trips, _quarters(track, steps, trip), runs, trip[runs.first])
 
@@ -115,7 +116,12 @@ def _sums(cleaned: Cleaned, steps: Steps, first: Ints, by_rules: Ints, rules: Dr
     summed |= {name: np.add.reduceat(np.where(keep, covered, 0), first) for name, keep in times.items()}
     last = np.r_[first[1:] - 1, len(track) - 1]
     summed |= {"start_us": track.us[first], "end_us": track.us[last], "known_us": np.maximum.reduceat(track.received_us, first)}
-    return {**summed, "max_speed_mps": np.fmax.reduceat(track.speed_mps, first), **_ends(track, trip), "quality": _quality(summed)}
+    return {
+        **summed,
+        "max_speed_mps": np.fmax.reduceat(track.speed_mps, first),
+        **_ends(track, trip),
+        "quality": _quality(summed),
+    }
 
 
 def _ends(track: Track, trip: Ints) -> dict[str, Floats]:

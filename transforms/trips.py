@@ -12,14 +12,17 @@ MODE_DRIVING = "driving"
 def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
     """One row a trip in the columns of silver.trips, with `events` besides, from transforms.drives.drives.
 
-    `prefers_speed` are the sources whose distance is the integral of speed. known_from is the largest received_ts of the trip's points.
-    A step of at most 10 s counts towards the time sums, under the state of its later point.
+    `prefers_speed` are the sources whose distance is the integral of speed. known_from is the largest received_ts of the
+    trip's points. A step of at most 10 s counts towards the time sums, under the state of its later point.
     """
     identity = F.concat_ws("|", "source", "device_id", F.col("start_us").cast("string"), "segmentation_version")
-    times = {name: F.timestamp_micros(us) for name, us in (("start_ts", "start_us"), ("end_ts", "end_us"), ("known_from", "known_us"))}
+    times = {
+        name: F.timestamp_micros(us) for name, us in (("start_ts", "start_us"), ("end_ts", "end_us"), ("known_from", "known_us"))
+    }
     timed = driven.withColumns({**times, "trip_id": F.sha2(identity, 256)})
     whole = timed.withColumns({**_local(), **_distances(prefers_speed)})
-    known = whole.withColumn("harsh_known_mm", F.when(F.col("harsh_known"), F.col("distance_mm")).otherwise(0))
+    measured = {f"{x}_known_mm": F.when(F.col(f"{x}_known"), F.col("distance_mm")).otherwise(0) for x in ("harsh", "corner")}
+    known = whole.withColumns(measured)
     return known.select(*_columns(TRIPS, known), "events")
 
 

@@ -10,7 +10,7 @@ from tests.jobs.playing import MONDAY, START, Play, driven
 from tests.transforms.driving import devices
 
 TUESDAY_NOON = dt.datetime(2026, 1, 6, 12, tzinfo=dt.UTC)
-DRIVEN = [driven(seconds, device) for device in "defg" for seconds in (0, 5)]
+DRIVEN = [driven(seconds, device) for device in "defg" for seconds in (0, 4)]
 """A trip each of devices d in car v1, e in v2, f in none, and g in v5."""
 BRAKING = driven(2, "g", accel_lon_mps2=-4.0, record_id="b")
 SMOOTH = driven(2, "g", night=1, accel_lon_mps2=0.0, record_id="a")

@@ -10,13 +10,13 @@ from pyspark.sql import functions as F
 from scipy.stats import ks_2samp
 
 from lake.conf import CONF_FOLDER
-from lake.sources import load_source
+from lake.driving import load_driving
 from simulator import book, cars, people, plans
 from tests.simulator import contract
 from tests.transforms.driving import devices
-from transforms.events import trip_events
+from transforms.drives import drives
 from transforms.policy_days import policy_days
-from transforms.trips import segment_trips, summarise_trips
+from transforms.trips import events_of, trips_of
 
 START, DAYS, DRIVERS, BOOK_DRAWS = dt.date(2026, 1, 5), 30, 40, 4
 SPARK_DAYS = 3
@@ -118,23 +118,24 @@ def bronze(spark: SparkSession, points: pd.DataFrame) -> DataFrame:
     limit = points["limit_kmh"].where(points["limit_kmh"] > 0) / 3.6
     df = spark.createDataFrame(pd.DataFrame({
         "source": "sim_phone", "device_id": points["device"], "event_ts": at, "received_ts": at,
-        "record_id": points["device"] + points["ts"].astype(str), "lat": points["lat"], "lon": points["lon"],
+        "record_id": points["ts"].map("{:064x}".format), "lat": points["lat"], "lon": points["lon"],
         "speed_mps": points["speed"], "accel_lon_mps2": points["ax"], "accel_lat_mps2": points["ay"],
         "posted_limit_mps": limit, "phone_use": points["phone"] == 1,
     }))  # fmt: skip
-    return df.withColumn("posted_limit_mps", F.nanvl("posted_limit_mps", F.lit(None)))
+    limited = df.withColumn("posted_limit_mps", F.nanvl("posted_limit_mps", F.lit(None)))
+    nothing = {"ignition": "boolean", "accuracy_m": "double", "hdop": "double", "firmware": "string"}
+    return limited.withColumns({name: F.lit(None).cast(type_) for name, type_ in nothing.items()})
 
 
 def test_spark_makes_the_same_policy_days_of_the_points(spark, rendered, zones):
     """Links the level of points as tested above, by the contract in pandas, to what the jobs compute."""
     points = pd.concat(rendered[0][:SPARK_DAYS])
     expected = contract.trips(points, zones).groupby(KEY).sum()
-    sources = {"sim_phone": load_source("sim_phone", CONF_FOLDER / "sources")}
-    segmented = segment_trips(bronze(spark, points), sources).persist()
-    trips = summarise_trips(segmented, sources).persist()
+    sources = load_driving(["sim_phone"], CONF_FOLDER / "sources", CONF_FOLDER / "rules")
+    trips = trips_of(drives(bronze(spark, points), sources), []).persist()
     ever = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     mapped = devices(spark, *((device, device, ever, None, ever) for device in zones))
-    found = policy_days(trips, trip_events(segmented, trips, sources), mapped).toPandas()
+    found = policy_days(trips, events_of(trips), mapped).toPandas()
     found = found.rename(columns={"vehicle_id": "device_id"}).set_index(KEY).sort_index()
     assert len(found) == len(expected) > 50
     for column in plans.SUMS:

@@ -39,7 +39,8 @@ def point(seconds: float, device: str = "d", *, start: dt.datetime = NOON, **giv
     at = start + dt.timedelta(seconds=seconds)
     payload = "-".join(f"{k}={v}" for k, v in sorted(given.items()))
     base = {
-        "record_id": hashlib.sha256(f"{device}/{at.timestamp()}/{payload}".encode()).hexdigest(), "source": "gps", "device_id": device, "event_ts": at,
+        "record_id": hashlib.sha256(f"{device}/{at.timestamp()}/{payload}".encode()).hexdigest(),
+        "source": "gps", "device_id": device, "event_ts": at,
         "event_date": at.date(), "received_ts": at + dt.timedelta(hours=1),
         "source_file": "f", "source_line": 1, "content_sha256": "c",
     }  # fmt: skip

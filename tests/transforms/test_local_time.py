@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from tests.transforms.driving import drive, point
-from transforms.local_time import _finder, java_name
+from transforms.places import _finder, is_holiday, java_name
 
 CHICAGO, QUITO, HONOLULU, SYDNEY = (41.88, -87.63), (-0.18, -78.47), (21.31, -157.86), (-33.87, 151.21)
 Rows = dict[str, list[Any]]
@@ -18,7 +18,7 @@ def utc(text: str) -> dt.datetime:
 
 def moving(device: str, place: tuple[float, float], start: str, *seconds: int) -> list[dict[str, Any]]:
     lat, lon = place
-    return [point(s, device, start=utc(start), lat=lat, lon=lon, speed_mps=10.0) for s in seconds]
+    return [point(s, device, start=utc(start), lat=lat + s / 1e5, lon=lon, speed_mps=10.0) for s in seconds]
 
 
 ROWS = [
@@ -30,6 +30,9 @@ ROWS = [
     *moving("autumn", CHICAGO, "2026-11-01T09:59:50", 0, 5, 10, 15),
     *moving("rush", QUITO, "2026-01-05T11:59:55", 0, 5, 10),
     *moving("sunday", QUITO, "2026-01-04T11:59:55", 0, 5, 10),
+    *moving("friday", QUITO, "2026-01-10T04:59:50", 0, 5, 10, 15),
+    *moving("fourth", CHICAGO, "2026-07-05T04:00:00", 0, 5),
+    *moving("fifth", CHICAGO, "2026-07-05T05:00:00", 0, 5),
     *moving("evening", QUITO, "2026-01-05T22:59:50", 0, 5, 10, 15),
 ]
 
@@ -73,6 +76,23 @@ def test_rush_hours_are_weekdays_seven_to_nine_and_four_to_six(trips: Rows) -> N
     assert trips["sunday"][0]["rush_ms"] == 0
     # 17:59:50: only the step that ends at 17:59:55
     assert trips["evening"][0]["rush_ms"] == 5_000
+
+
+def test_the_weekend_begins_at_local_midnight_and_counts_by_the_time_driven(trips: Rows) -> None:
+    # 23:59:50 of a Friday: the steps that end at 00:00:00 and 00:00:05
+    assert trips["friday"][0]["weekend_ms"] == 10_000
+    assert trips["sunday"][0]["weekend_ms"] == 10_000
+    assert trips["rush"][0]["weekend_ms"] == 0
+
+
+def test_a_national_holiday_is_told_by_the_local_date_of_the_country(trips: Rows) -> None:
+    # 04:00 UTC is 23:00 of the Fourth of July in Chicago; an hour later the fifth has begun
+    assert trips["fourth"][0]["holiday_ms"] == trips["fourth"][0]["moving_ms"] == 5_000
+    assert trips["fifth"][0]["holiday_ms"] == 0
+    # Independence Day of Brazil, 7 September, and none in the United States
+    noon = int(utc("2026-09-07T15:00:00").timestamp()) * 1_000_000
+    assert is_holiday(noon, "America/Sao_Paulo") and not is_holiday(noon + 86_400_000_000, "America/Sao_Paulo")
+    assert not is_holiday(noon, "UTC")
 
 
 def test_the_jvm_knows_every_zone_that_a_position_can_have(spark: SparkSession) -> None:
