@@ -13,7 +13,7 @@ from simulator.people import spare_device
 from simulator.plans import LIMIT_KMH, Trips
 from simulator.render import motion, phases, phone_flags, plan_legs, planted_events, sensed
 
-EVENT_COLUMNS = ("kind", "start_s", "peak", "rung", "direction")
+EVENT_COLUMNS = ("kind", "start_s", "peak", "rung", "direction", "seconds")
 _RIGHT_ANGLE = np.pi / 2
 _MS = 1000
 Points = dict[str, npt.NDArray[np.generic]]
@@ -60,12 +60,12 @@ def _dated(events: Sequence[tuple[object, ...]], planned: pd.DataFrame) -> pd.Da
     of_trip = planned.loc[table["trip"], ["device_id", "start_ms"]].reset_index(drop=True)
     table["device_id"] = of_trip["device_id"]
     table["start_ms"] = of_trip["start_ms"] + (_MS * table["start_s"].astype(float)).astype(np.int64)
-    return table[["device_id", "kind", "start_ms", "peak", "rung", "direction"]]
+    return table[["device_id", "kind", "start_ms", "peak", "rung", "direction", "seconds"]]
 
 
 def render(
     rng: np.random.Generator, trips: Trips, i: int, start: tuple[float, float, float]
-) -> tuple[Points, list[tuple[str, float, float, int, str | None]]]:
+) -> tuple[Points, list[tuple[str, float, float, int, str | None, float]]]:
     """Trip i from a position and heading (deg, deg, rad): points with `ts` in seconds from its start, planted events."""
     lat, lon, heading = start
     legs = plan_legs(rng, trips, i)

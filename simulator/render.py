@@ -109,6 +109,11 @@ class Phases:
         begin: Floats = self.start_s[1 + part :: 4]
         return begin
 
+    def lasts(self, part: int) -> Floats:
+        """Seconds that this part of every leg takes."""
+        length: Floats = self.seconds[1 + part :: 4]
+        return length
+
 
 def phases(legs: Legs, distance_m: float, dwell_s: float) -> Phases:
     """The legs in time, so that their lengths add up to the distance."""
@@ -151,17 +156,19 @@ def motion(plan: Phases, heading_rad: float) -> dict[str, Floats]:
     return {"t": t, "speed": v, "ax": plan.accel[at], "ay": v * plan.yaw[at], "heading": heading, "x": x, "y": y}
 
 
-def planted_events(legs: Legs, plan: Phases) -> list[tuple[str, float, float, int, str | None]]:
-    """Planted events: kind, start (s of the trip), peak (m/s2; m/s over for speeding), rung (0 for speeding), direction."""
+def planted_events(legs: Legs, plan: Phases) -> list[tuple[str, float, float, int, str | None, float]]:
+    """Planted events: kind, start (s of the trip), peak (m/s2; m/s over for speeding), rung (0: speeding), direction, seconds."""
     shapes = {"brake": (DOWN, legs.down), "accelerate": (UP, legs.up), "corner": (JUNCTION, legs.lateral)}
-    events: list[tuple[str, float, float, int, str | None]] = []
+    events: list[tuple[str, float, float, int, str | None, float]] = []
     for kind, rungs in legs.rungs.items():
         part, peak = shapes[kind]
         for k in np.flatnonzero(rungs):
             side = ("right" if legs.side[k] > 0 else "left") if kind == "corner" else None
-            events.append((kind, float(plan.starts(part)[k]), float(peak[k]), int(rungs[k]), side))
+            begin, lasts = float(plan.starts(part)[k]), float(plan.lasts(part)[k])
+            events.append((kind, begin, float(peak[k]), int(rungs[k]), side, lasts))
     over = np.flatnonzero(legs.over)
-    return events + [("speeding", float(plan.starts(CRUISE)[k]), float(legs.over[k]), 0, None) for k in over]
+    since, length = plan.starts(CRUISE), plan.lasts(CRUISE)
+    return events + [("speeding", float(since[k]), float(legs.over[k]), 0, None, float(length[k])) for k in over]
 
 
 def phone_flags(rng: np.random.Generator, speed: Floats, phone_s: float) -> Ints:
