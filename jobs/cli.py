@@ -18,6 +18,7 @@ from jobs import (
     commands_look,
     commands_model,
     commands_night,
+    commands_places,
     commands_quarantine,
     commands_restated,
     commands_rules,
@@ -57,7 +58,7 @@ def options(
 
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
-    commands_rules,
+    commands_rules, commands_places,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
+from jobs.lookups import Lookups
 from jobs.restating import Restated, measure
 from lake.driving import DrivingRules, load_driving
 from lake.tables import TABLES
@@ -52,7 +53,8 @@ def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date], source
     known = _neighbours(ctx, affected, dates).persist()
     days, read_dates = _days_to_read(affected, known)
     by_speed = [name for name, rules in sources.items() if rules.source.distance_method == "speed"]
-    found = trips_of(drives(_points(ctx, days, read_dates), sources), by_speed)
+    lookups = Lookups.of(ctx.lake.spark, ctx.conf)
+    found = lookups.add_to(trips_of(drives(_points(ctx, days, read_dates), sources, cells=lookups.any), by_speed))
     floored = found.withColumn("known_from", F.greatest("known_from", F.lit(ctx.since)))
     trips = _on_affected_days(floored, affected).persist()
     try:

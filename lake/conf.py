@@ -73,6 +73,14 @@ class S3Limits(Section):
         return (self.retries + 1) * max(self.request_timeout_s, self.upload_timeout_s) + waits
 
 
+class Lookups(Section):
+    """Tables that say what was around a drive, Parquet or Delta; transforms/context.py has their columns. A new version goes
+    below a new name: trips that were made by the old one stay as they are until late points make them anew."""
+
+    roads: Annotated[str | None, Field(description="class of the road by H3 cell; null: not known")] = None
+    weather: Annotated[str | None, Field(description="wet or dry by H3 cell and hour; null: not known")] = None
+
+
 class Conf(BaseSettings):
     """Everything that differs between a laptop, staging and production."""
 
@@ -89,6 +97,7 @@ class Conf(BaseSettings):
         "~/.cache/insurityai-telematics/jars"
     )
     spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
+    lookups: Lookups = Lookups()
     training: Training = Training()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()

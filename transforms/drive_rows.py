@@ -108,7 +108,7 @@ def _doubles(values: Floats) -> pa.Array:
     return pa.array(values, pa.float64(), from_pandas=True)
 
 
-def _offsets(trip: Ints, trips: int) -> pa.Array:
+def offsets(trip: Ints, trips: int) -> pa.Array:
     """Where the elements of each trip begin, of elements in order of trip."""
     return pa.array(np.r_[0, np.cumsum(np.bincount(trip, minlength=trips))].astype(np.int32))
 
@@ -116,7 +116,7 @@ def _offsets(trip: Ints, trips: int) -> pa.Array:
 def _quarters(drives: Drives, trips: int) -> pa.Array:
     trip, quarter, ms = drives.quarters
     values = pa.StructArray.from_arrays([pa.array(quarter), pa.array(ms)], names=["quarter", "ms"])
-    return pa.ListArray.from_arrays(_offsets(trip, trips), values)
+    return pa.ListArray.from_arrays(offsets(trip, trips), values)
 
 
 def _heat_maps(va_ms: npt.NDArray[np.int64]) -> pa.Array:
@@ -137,4 +137,4 @@ def _events(runs: Runs, trip: Ints, us: Ints, trips: int) -> pa.Array:
         "max_speed_mps": _doubles(runs.fastest_mps),
     }  # fmt: skip
     values = pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
-    return pa.ListArray.from_arrays(_offsets(trip, trips), values)
+    return pa.ListArray.from_arrays(offsets(trip, trips), values)

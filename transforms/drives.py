@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lake.driving import DrivingRules
+from transforms.drive_cells import CELLS, cells_of
 from transforms.drive_rows import OUTPUT, rows_of, track_of
 from transforms.trip_sums import drives_of
 
@@ -28,8 +29,10 @@ ID_DIGITS = 15
 HEX = 16
 
 
-def drives(points: DataFrame, sources: Mapping[str, DrivingRules]) -> DataFrame:
+def drives(points: DataFrame, sources: Mapping[str, DrivingRules], *, cells: bool = False) -> DataFrame:
     """One row a trip, with its events nested, from points (INPUT columns of bronze.points) in any order: OUTPUT.
+
+    With `cells` there is also what lookups of roads and weather are asked for: CELLS.
 
     One point an instant is kept: of those of the same device and time, the one with the smallest record_id. Raises, when run,
     for a source without rules, naming it. Rules go by the order of `sources`.
@@ -37,7 +40,8 @@ def drives(points: DataFrame, sources: Mapping[str, DrivingRules]) -> DataFrame:
     names = tuple(sources)
     rules = tuple(sources.values())
     by_device = _prepared(points, names, rules).repartition("device").sortWithinPartitions("device")
-    return by_device.mapInArrow(partial(_drives, names=names, rules=rules), OUTPUT)
+    schema = f"{OUTPUT}, {CELLS}" if cells else OUTPUT
+    return by_device.mapInArrow(partial(_drives, names=names, rules=rules, cells=cells), schema)
 
 
 def _prepared(points: DataFrame, names: tuple[str, ...], rules: tuple[DrivingRules, ...]) -> DataFrame:
@@ -74,7 +78,7 @@ def _is_inaccurate(names: tuple[str, ...], rules: tuple[DrivingRules, ...]) -> C
 
 
 def _drives(
-    batches: Iterator[pa.RecordBatch], names: tuple[str, ...], rules: tuple[DrivingRules, ...]
+    batches: Iterator[pa.RecordBatch], names: tuple[str, ...], rules: tuple[DrivingRules, ...], *, cells: bool
 ) -> Iterator[pa.RecordBatch]:
     """Trips of the devices in the batches, which are sorted by device."""
     for chunk in whole_devices(batches):
@@ -82,7 +86,9 @@ def _drives(
         for k in np.unique(source):
             mine = chunk if (source == k).all() else chunk.filter(pa.array(source == k))
             track, devices, firmwares = track_of(mine)
-            yield rows_of(drives_of(track, firmwares, rules[k]), names[k], devices, firmwares, rules[k])
+            found = drives_of(track, firmwares, rules[k])
+            rows = rows_of(found, names[k], devices, firmwares, rules[k])
+            yield rows.append_column("cells", cells_of(found)) if cells else rows
 
 
 def whole_devices(batches: Iterator[pa.RecordBatch], rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:

@@ -29,6 +29,7 @@ class Drives:
     """Trips of one source: their columns by name, an element each; quarters and events with the number of their trip."""
 
     track: Track
+    steps: Steps
     first: Ints
     trips: dict[str, Any]
     quarters: tuple[Ints, Ints, Ints]
@@ -69,7 +70,7 @@ def _summed(cleaned: Cleaned, steps: Steps, mode: Small, firmwares: list[str | N
         "harsh_known": harsh_known, "corner_known": corner_known,
         "va_ms": _heat_map(track, steps, lon, trip, len(first)) * is_calibrated[:, None],
     }  # fmt: skip
-    return Drives(track, first, trips, _quarters(track, steps, trip), runs, trip[runs.first])
+    return Drives(track, steps, first, trips, _quarters(track, steps, trip), runs, trip[runs.first])
 
 
 def _limits_ms(rules: DrivingRules) -> Floats:

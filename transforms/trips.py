@@ -10,7 +10,7 @@ MODE_DRIVING = "driving"
 
 
 def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
-    """One row a trip in the columns of silver.trips, with `events` besides, from transforms.drives.drives.
+    """One row a trip in the columns of silver.trips, with `events` (and `cells`) besides, from transforms.drives.drives.
 
     `prefers_speed` are the sources whose distance is the integral of speed. known_from is the largest received_ts of the
     trip's points. A step of at most 10 s counts towards the time sums, under the state of its later point.
@@ -23,7 +23,8 @@ def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
     whole = timed.withColumns({**_local(), **_distances(prefers_speed)})
     measured = {f"{x}_known_mm": F.when(F.col(f"{x}_known"), F.col("distance_mm")).otherwise(0) for x in ("harsh", "corner")}
     known = whole.withColumns(measured)
-    return known.select(*_columns(TRIPS, known), "events")
+    nested = [x for x in ("events", "cells") if x in known.columns]
+    return known.select(*_columns(TRIPS, known), *nested)
 
 
 def _columns(table: Table, have: DataFrame) -> list[Column]:
