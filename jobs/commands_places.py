@@ -43,7 +43,7 @@ def places(
 
 
 def trips_by_area(lake: Lake, date: dt.date, days: int, least: int) -> DataFrame:
-    """Rows of COLUMNS, the most trips first, of trips of driving in local days [date - days, date) as known at the date's cutoff."""
+    """Rows of COLUMNS, the most trips first, of driving in local days [date - days, date) as known at the date's cutoff."""
     known, first = cutoff(date), date - dt.timedelta(days=days)
     # a local day can begin on the UTC day before it, and end on the one after
     near = F.col("start_date").between(F.lit(first - dt.timedelta(days=1)), F.lit(date))

@@ -77,7 +77,7 @@ def _path(one: EventRules, other: EventRules) -> Iterator[tuple[EventRules, str]
 def _value(rules: EventRules, field: str) -> str:
     if field != "rungs":
         value = getattr(rules, field)
-        return {"apart": "both", "larger": "the larger of the", "True": "yes", "False": "no"}.get(str(value), f"{value}")
+        return {"apart": "both", "larger": "the larger of the", "True": "yes", "False": "no"}.get(str(value)) or f"{value:g}"
     lowest = {kind: rules.ladder_mps2(kind)[0] for kind in LADDER_KINDS}
     return ", ".join(f"{value:.2f}" for value in dict.fromkeys(lowest.values())) + " m/s2"
 

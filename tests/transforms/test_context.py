@@ -73,7 +73,7 @@ def test_a_place_is_as_coarse_as_it_takes_to_hide_who_was_there(spark: SparkSess
     hidden = hidden_in(spark.createDataFrame(rows, "cell string, vehicle_id string"), "cell", "vehicle_id", 5).collect()
     assert len(hidden) == len(rows)
     area = {(r["cell"], r["vehicle_id"]): r["area"] for r in hidden}
-    # five cars share the cell itself; three and two in cells beside it are hidden in the next coarser, without the help of the five
+    # five cars share the cell itself; three and two in cells beside it are hidden in the next coarser, without the five's help
     assert area[centre, "v0"] == centre
     assert area[beside, "w0"] == area[third, "x1"] == parent_8
     # alone at the far end there is no answer
