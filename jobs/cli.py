@@ -14,6 +14,7 @@ from rich.console import Console
 
 from jobs import (
     commands_data,
+    commands_explain,
     commands_lease,
     commands_look,
     commands_model,
@@ -58,7 +59,7 @@ def options(
 
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
-    commands_rules, commands_places,
+    commands_rules, commands_places, commands_explain,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

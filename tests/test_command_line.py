@@ -185,6 +185,8 @@ def test_options_that_do_not_fit_are_explained(conf: Path, arguments: tuple[str,
     ("arguments", "words"),
     [
         (("trips",), ("Missing option '--date'",)),
+        (("explain-policy", "p1"), ("Missing option '--date'",)),
+        (("explain-policy", "p1", "--date", "2026-01-05", "--format", "csv"), ("csv", "text, json")),
         (("nightlly",), ("No such command 'nightlly'",)),
         (("nightly", "--date", "tomorrow"), ("--date", "tomorrow")),
     ],
