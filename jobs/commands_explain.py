@@ -55,11 +55,9 @@ def explain_policy(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _print(text: Iterable[str]) -> None:
     """Wrapped at 100 columns; a path stays on a line of its own, to be copied."""
-    from jobs.explaining_text import WIDTH
+    from jobs.explaining_text import wrapped
 
-    console = Console(width=WIDTH, markup=False, emoji=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False)
     for line in text:
-        # whatever a device or a file is named, it moves no cursor
-        shown = "".join(x if x.isprintable() else "?" for x in line)
-        is_path = shown.lstrip().startswith(("/", "s3:"))
-        console.print(Text(shown), soft_wrap=is_path)
+        for part in wrapped(line):
+            console.print(Text(part), soft_wrap=True)

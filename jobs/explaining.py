@@ -164,6 +164,7 @@ def _feature(
         "agrees": bool(stored) and stored[name] == computed[name],
         "contribution": reason["contribution"] if reason else None, "text": reason["text"] if reason else None,
         "days": shown, "days_left_out": len(own) - len(shown),
+        "days_left_out_adding": sum(bool(t["numerator"]) for _, t in own[asked.limit :]),
     }  # fmt: skip
 
 

@@ -111,23 +111,24 @@ def _trips(
 ) -> dict[dt.date, list[dict[str, Any]]]:
     """The days' trips as known at the cutoff, those that tell most of the features first, with events and raw records."""
     silver, devices = (lake.read_known(x, asked.cutoff) for x in ("silver.trips", "reference.devices"))
-    trips = lineage.trips_of_days(silver, devices, vehicle_id, dates).persist()
-    try:
-        found = trips.collect()
-        begun = sorted({row["start_date"] for row in found})
-        ids = [row["trip_id"] for row in found]
-        silver_events = lake.read_known("silver.events", asked.cutoff).where(F.col("start_date").isin(begun))
-        events = silver_events.where(F.col("trip_id").isin(ids)).persist()
-        by_trip = _by(events.orderBy("start_ts", "event_id").collect(), "trip_id")
-        told = [(row, _told(features, by_trip[row["trip_id"]])) for row in found]
-        by_day: dict[dt.date, list[tuple[Row, list[Row]]]] = defaultdict(list)
-        for row, own in sorted(told, key=lambda x: _weight(features, *x)):
-            by_day[row["local_date"]].append((row, own))
-        shown = [(row, own[: asked.limit]) for day in by_day.values() for row, own in day[: asked.limit]]
-        records = _records(lake, asked, trips, events, shown)
-    finally:
-        trips.unpersist()
+    trips = lineage.trips_of_days(silver, devices, vehicle_id, dates).localCheckpoint()
+    found = trips.collect()
+    events = _events(lake, asked, found)
+    by_trip = _by(events.orderBy("start_ts", "event_id").collect(), "trip_id")
+    told = [(row, _told(features, by_trip[row["trip_id"]])) for row in found]
+    by_day: dict[dt.date, list[tuple[Row, list[Row]]]] = defaultdict(list)
+    for row, own in sorted(told, key=lambda x: _weight(features, *x)):
+        by_day[row["local_date"]].append((row, own))
+    shown = [(row, own[: asked.limit]) for day in by_day.values() for row, own in day[: asked.limit]]
+    records = _records(lake, asked, trips, events, shown)
     return {date: [_trip(row, own, records, asked.limit) for row, own in day] for date, day in by_day.items()}
+
+
+def _events(lake: Lake, asked: "Asked", trips: Sequence[Row]) -> DataFrame:
+    """Events of the trips as known at the cutoff, from the partitions of the trips' dates."""
+    begun, ids = sorted({row["start_date"] for row in trips}), [row["trip_id"] for row in trips]
+    known = lake.read_known("silver.events", asked.cutoff).where(F.col("start_date").isin(begun))
+    return known.where(F.col("trip_id").isin(ids)).localCheckpoint()
 
 
 def _by(rows: Sequence[Row], name: str) -> dict[str, list[Row]]:
@@ -158,7 +159,8 @@ def _records(
     """Raw records by span, read from the partitions of the spans' dates alone."""
     event_ids = [e["event_id"] for _, own in shown for e in own]
     bare = [row["trip_id"] for row, own in shown if not own]
-    spans = lineage.spans_of(trips.where(F.col("trip_id").isin(bare)), events.where(F.col("event_id").isin(event_ids))).persist()
+    spans = lineage.spans_of(trips.where(F.col("trip_id").isin(bare)), events.where(F.col("event_id").isin(event_ids)))
+    spans = spans.localCheckpoint()
     ends = spans.select("source", "first_date", "last_date").distinct().collect()
     if not ends:
         return {}

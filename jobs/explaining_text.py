@@ -1,6 +1,7 @@
 """An explanation as text that reads well in 100 columns. Text from data is shown as it is, never as markup."""
 
 import math
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,17 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             yield ""
             yield from _day(day)
         yield ""
+
+
+def wrapped(line: str) -> list[str]:
+    """A line in parts of the width, later ones further in; a path in one."""
+    # whatever a device or a file is named, it moves no cursor
+    shown = "".join(x if x.isprintable() else "?" for x in line)
+    bare = shown.lstrip()
+    if bare.startswith(("/", "s3:")) or not bare:
+        return [shown]
+    indent = " " * (len(shown) - len(bare) + 4)
+    return textwrap.wrap(shown, WIDTH, subsequent_indent=indent, drop_whitespace=True)
 
 
 def _score(s: dict[str, Any]) -> Iterator[str]:
@@ -71,7 +83,7 @@ def _feature(f: dict[str, Any]) -> Iterator[str]:
         parts = [f"{t['name']} {_whole(day[side])}" for side in ("numerator", "denominator") if (t := f[side])]
         yield f"    {day['local_date']}  {', '.join(parts)}"
     if f["days_left_out"]:
-        yield f"    and {f['days_left_out']} more days"
+        yield f"    and {f['days_left_out']} more days, {f['days_left_out_adding']} of them with {f['numerator']['name']}"
 
 
 def _day(d: dict[str, Any]) -> Iterator[str]:

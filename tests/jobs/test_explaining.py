@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
+from jobs.explaining_text import wrapped
 from tests.world import NIGHTS, World
 
 pytestmark = pytest.mark.slow
@@ -158,3 +159,8 @@ def test_an_old_night_is_explained_as_it_was(world: World) -> None:
     told = next(x for x in score["days"] if x["local_date"] == str(old["local_date"]))
     assert (told["distance_mm"], told["trips_agree"], score["stored"]["differ"]) == (old["distance_mm"], True, [])
     assert told["distance_mm"] != current.first()["distance_mm"]
+
+
+def test_a_name_that_would_move_the_cursor_does_not() -> None:
+    assert wrapped("  file \x1b[2Jname [bold]") == ["  file ?[2Jname [bold]"]
+    assert wrapped("    " + "word " * 30) == ["    " + " ".join(["word"] * 19), "        " + " ".join(["word"] * 11)]

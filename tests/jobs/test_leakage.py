@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from delta.tables import DeltaTable
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import days as days_job
@@ -36,6 +36,7 @@ TICK = dt.timedelta(microseconds=1)
 READ = ("reference.policies", "reference.consents", "reference.claims", "gold.policy_days")
 """What a frame is made from."""
 TRAINING = {"horizon_days": 60, "maturity_days": 30, "as_of_dates": 1}
+SPEC = FrameSpec((AS_OF,), TRAINING["horizon_days"], VALUATION)
 BASE = {
     "reference.policies": [
         *(policy(n) for n in (1, 2, 3, 4, 5)), policy(1, coverage="theft"),
@@ -97,12 +98,17 @@ class Site:
         """As a training run builds it."""
         return build_frame(self.lake, self.conf, VALUATION, passing)
 
-    def contents(self) -> tuple[str, dict[tuple[str, str], Row]]:
-        """Hash and rows by policy and coverage of what a training run would write."""
-        spec = FrameSpec((AS_OF,), TRAINING["horizon_days"], VALUATION)
-        made = training_frame(Sources(*(self.lake.read(x) for x in READ)), spec).persist()
-        rows = {(x.policy_id, x.coverage): x for x in made.collect()}
-        return summarise(self.lake.shaped("frames.new", made), spec)[1], rows
+    def made(self) -> DataFrame:
+        """What a training run would write."""
+        return training_frame(Sources(*(self.lake.read(x) for x in READ)), SPEC)
+
+    def hash(self) -> str:
+        """What it would be named."""
+        return summarise(self.lake.shaped("frames.new", self.made()), SPEC)[1]
+
+    def rows(self) -> dict[tuple[str, str], Row]:
+        """Its rows by policy and coverage."""
+        return {(x.policy_id, x.coverage): x for x in self.made().collect()}
 
 
 def site(spark: SparkSession, root: Path) -> Site:
@@ -228,12 +234,13 @@ def test_what_comes_later_changes_nothing(base: Site, tmp_path: Path, spark: Spa
 
 def test_the_same_in_time_changes_the_frame_each_time(base: Site, tmp_path: Path) -> None:
     here = copied(base, tmp_path)
-    hashes = [here.contents()[0]]
+    hashes = [here.hash()]
     for name, arrive in ARRIVALS.items():
         arrive(here, True)
-        digest, rows = here.contents()
+        digest = here.hash()
         assert digest not in hashes, name
         hashes.append(digest)
+    rows = here.rows()
     # the first instant and the last; the term that changed in between is one row of 60 days
     assert (rows["p6", "liability"].claims, rows["p6", "liability"].exposure_years) == (2, pytest.approx(60 / 365.25))
     # p1 and p2 in two coverages, p3 without consent, p4, p5, p6 and p9
@@ -245,9 +252,9 @@ def test_the_same_in_time_changes_the_frame_each_time(base: Site, tmp_path: Path
 
 def test_what_the_jobs_make_in_time_is_in_the_frame(base: Site, tmp_path: Path) -> None:
     here = copied(base, tmp_path)
-    before = here.contents()[1]
+    before = here.rows()
     through_the_jobs(here, True)
-    after = here.contents()[1]
+    after = here.rows()
     found = {
         n: tuple((x[f"p{n}", "liability"].days_driven_7, x[f"p{n}", "liability"].km_7) for x in (before, after))
         for n in (1, 2, 4)
