@@ -32,7 +32,7 @@ def credible(own: tuple[Feature, ...]) -> tuple[Feature, ...]:
     return tuple(
         replace(
             f, stem=f"{f.stem}_credible", numerator=f.name, denominator=f"km_{f.window_days}", scale=1.0, model=False,
-            kind="credible", meaning=f"{f.meaning}, weighted with what the portfolio does by how much was driven", source=_BUHLMANN,
+            kind="credible", meaning=f"{f.meaning}, pulled to the portfolio's mean", source=_BUHLMANN,
         )
         for f in chosen
     )  # fmt: skip

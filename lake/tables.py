@@ -23,9 +23,9 @@ from lake.tables_reference import CLAIMS, CONSENTS, DEVICES, POLICIES
 from lake.tables_silver import EVENTS, TRIPS
 
 __all__ = [
-    "CLAIMS", "CONSENTS", "CREDIBILITY", "DEVICES", "DRIFT", "EVENTS", "FEATURES_TABLE", "FRAME", "FRAMES", "LADDER_KINDS", "LEDGER",
-    "LINEAGE_TYPE", "NIGHTS", "PERFORMANCE", "POINTS", "POLICIES", "POLICY_DAYS", "QUARANTINE", "REASON_TYPE", "RUNGS", "SCORES",
-    "TABLES", "TRIPS", "WINDOW_SUMS", "Table", "frame_prefix", "frame_table",
+    "CLAIMS", "CONSENTS", "CREDIBILITY", "DEVICES", "DRIFT", "EVENTS", "FEATURES_TABLE", "FRAME", "FRAMES", "LADDER_KINDS",
+    "LEDGER", "LINEAGE_TYPE", "NIGHTS", "PERFORMANCE", "POINTS", "POLICIES", "POLICY_DAYS", "QUARANTINE", "REASON_TYPE", "RUNGS",
+    "SCORES", "TABLES", "TRIPS", "WINDOW_SUMS", "Table", "frame_prefix", "frame_table",
 ]  # fmt: skip
 
 _IN_ORDER = (

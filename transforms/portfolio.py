@@ -18,7 +18,7 @@ _PARTS = ("km", "weighted", "squares", "spread", "within")
 
 
 def credible_values(features: DataFrame, credible: Sequence[Feature], found: Mapping[str, Estimate]) -> DataFrame:
-    """Features with the `credible` ones added: null where nothing is known of the portfolio, and the portfolio's mean of a vehicle
+    """Features with the `credible` ones added: null where nothing is known of the portfolio, and its mean of a vehicle
     whose own rate is not known."""
     return features.withColumns({f.name: _credible(f, found.get(f.numerator)) for f in credible})
 
@@ -53,8 +53,10 @@ def _moments(row: Row, name: str) -> Moments:
     with localcontext(Context(prec=_DIGITS)):
         # sum km (rate - mean)^2 = sum km rate^2 - (sum km rate)^2 / sum km
         around_mean, mean = Decimal(spread) - weighted * weighted / km, weighted / km
-    facts = (float(x) for x in (km, squares, mean, max(around_mean, Decimal(0)), within))
-    return Moments(row[f"{name}_vehicles"], *facts, row[f"{name}_repeats"])
+    return Moments(
+        vehicles=row[f"{name}_vehicles"], km=float(km), squares=float(squares), mean=float(mean),
+        spread=float(max(around_mean, Decimal(0))), within=float(within), repeats=row[f"{name}_repeats"],
+    )  # fmt: skip
 
 
 def _of_vehicle(rate: Feature) -> Column:

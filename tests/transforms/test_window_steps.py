@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_moving_on_gives_what_all_days_give(spark: SparkSession, seed: int) -> N
         dates.append(dates[-1] + gap * DAY)
     history = days(spark, *random_history(rng, FIRST, dates[-1])).localCheckpoint()
     sums, compared = in_full(history, FIRST), 0
-    for before, as_of in zip(dates, dates[1:], strict=False):
+    for before, as_of in pairwise(dates):
         # as a night reads them: nothing but what can make the difference
         sums = moved_on(history.where(differing(before, as_of)), sums, before, as_of, TERMS).localCheckpoint()
         found, expected = by_vehicle(sums), by_vehicle(in_full(history, as_of))
