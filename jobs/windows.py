@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from lake.clock import cutoff
 from lake.delta import Lake
 from lake.features import FEATURES, sums_definition, terms_of
-from transforms.window_steps import differing, moved_on, with_counts
+from transforms.window_steps import moved_on, with_counts
 from transforms.windows import days_before, window_sums
 
 TABLE = "gold.window_sums"
@@ -20,7 +20,8 @@ MAX_STEP_DAYS = 28
 def put_sums(lake: Lake, date: dt.date, previous: dt.date | None) -> str:
     """Write the sums as of a date; how they were come by, in words. `previous` is a published night before it: what was known at
     its cutoff stays what it was, so the sums as of it can be gone on from."""
-    before = previous if previous is not None and can_step(lake, previous, date) else None
+    near = previous is not None and (date - previous).days <= MAX_STEP_DAYS
+    before = previous if near and previous is not None and not _stored(lake, previous).isEmpty() else None
     sums = full_sums(lake, date) if before is None else stepped_sums(lake, before, date)
     lake.replace_where(TABLE, sums.withColumn("definition", F.lit(sums_definition())), of_date(date))
     return "in full" if before is None else f"from those of {before}"
@@ -31,16 +32,6 @@ def of_date(date: dt.date) -> str:
     return f"as_of_date = DATE'{date}'"
 
 
-def has_sums(lake: Lake, date: dt.date) -> bool:
-    """Whether there are sums as of the date, of what this code makes sums of."""
-    return not _stored(lake, date).isEmpty()
-
-
-def can_step(lake: Lake, previous: dt.date, date: dt.date) -> bool:
-    """Whether the sums as of `previous` are there and near enough."""
-    return (date - previous).days <= MAX_STEP_DAYS and has_sums(lake, previous)
-
-
 def full_sums(lake: Lake, date: dt.date) -> DataFrame:
     """The sums over all policy days as known at cutoff(date)."""
     days = lake.read_known(DAYS, cutoff(date)).where(days_before([date]))
@@ -49,8 +40,7 @@ def full_sums(lake: Lake, date: dt.date) -> DataFrame:
 
 def stepped_sums(lake: Lake, before: dt.date, date: dt.date) -> DataFrame:
     """The same from the stored sums as of `before` and the days that make the difference."""
-    days = lake.read(DAYS).where(differing(before, date))
-    return moved_on(days, _stored(lake, before), before, date, terms_of(*FEATURES))
+    return moved_on(lake.read(DAYS), _stored(lake, before), before, date, terms_of(*FEATURES))
 
 
 def read_sums(lake: Lake, date: dt.date) -> DataFrame:

@@ -136,7 +136,10 @@ class Lake:
         the highest seen and a counter or date would lose data in a backfill.
         """
         self.create(name)
-        writer = self.shaped(name, df).write.format("delta").mode("append")
+        table, rows = self.table(name), self.shaped(name, df)
+        if table.sorted_by:
+            rows = rows.sortWithinPartitions(*table.partition_by, *table.sorted_by)
+        writer = rows.write.format("delta").mode("append")
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1)
         self._commit(name, lambda: writer.save(self.path(name)))
 

@@ -33,6 +33,7 @@ POLICY_DAYS = Table(
     partition_by=("local_month",),
     bitemporal=True,
     published=True,
+    sorted_by=("local_date",),
 )  # fmt: skip
 
 REASON_TYPE = "array<struct<feature:string,text:string,value:double,contribution:double>>"

@@ -24,7 +24,7 @@ _DAY = dt.timedelta(days=1)
 
 def moved_on(days: DataFrame, sums: DataFrame, before: dt.date, date: dt.date, terms: Sequence[Term]) -> DataFrame:
     """vehicle_id, as_of_date, <name>_<window> of each term and `driven`, as of `date`, for vehicles with a day in the longest
-    window. `days` has all versions of gold.policy_days, of which those of `differing` are enough, and `sums` the same columns
+    window. `days` has all versions of gold.policy_days, of which those of `differing` are read, and `sums` the same columns
     as of `before`, an earlier date."""
     changes = _changes(days, before, date, terms)
     old = sums.select("vehicle_id", *(F.col(x).alias(f"_{x}") for x in (*(f"{n}_{w}" for n, w in terms), DRIVEN)))
@@ -33,15 +33,20 @@ def moved_on(days: DataFrame, sums: DataFrame, before: dt.date, date: dt.date, t
     return now.where(F.size(DRIVEN) > 0)
 
 
-def differing(before: dt.date, date: dt.date) -> Column:
-    """True for the versions of policy days that can make the difference, in literals that Delta skips files by: they enter a
-    window, leave one, or came to be known or ceased to be in between."""
+def differing(days: DataFrame, before: dt.date, date: dt.date) -> DataFrame:
+    """The versions of policy days that can make the difference: they enter a window, leave one, or came to be known or ceased to
+    be in between.
+
+    Two reads, in literals: files, and pages of files in the order of days, are skipped by local_date; for when things were known
+    Spark's Parquet files have no such figures, so a condition on both would read every page.
+    """
     entering = days_within(before, date)
     leaving = [days_within(before - w * _DAY, date - w * _DAY) for w in WINDOWS_DAYS]
+    crossing = reduce(Column.__or__, leaving, entering)
     since, until = F.lit(cutoff(before)), F.lit(cutoff(date))
-    learned = [(F.col(x) >= since) & (F.col(x) < until) for x in ("known_from", "known_to")]
-    restated = days_within(before - LONGEST_DAYS * _DAY, date) & (learned[0] | learned[1])
-    return reduce(Column.__or__, leaving, entering) | restated
+    learned = [F.coalesce((F.col(x) >= since) & (F.col(x) < until), F.lit(False)) for x in ("known_from", "known_to")]
+    within = days_within(before - LONGEST_DAYS * _DAY, date)
+    return days.where(crossing).unionByName(days.where(within & (learned[0] | learned[1]) & ~crossing))
 
 
 def with_counts(sums: DataFrame) -> DataFrame:
@@ -59,7 +64,7 @@ def with_counts(sums: DataFrame) -> DataFrame:
 def _changes(days: DataFrame, before: dt.date, date: dt.date, terms: Sequence[Term]) -> DataFrame:
     """Per vehicle, what is added to each sum, and which days come and go."""
     weights = {w: _in_window(w, date).cast("int") - _in_window(w, before).cast("int") for w in WINDOWS_DAYS}
-    weighed = days.where(differing(before, date)).withColumns({f"_x{w}": weight for w, weight in weights.items()})
+    weighed = differing(days, before, date).withColumns({f"_x{w}": weight for w, weight in weights.items()})
     moving = weighed.where(reduce(Column.__or__, (F.col(f"_x{w}") != 0 for w in WINDOWS_DAYS)))
     day, longest = F.unix_date("local_date"), F.col(f"_x{LONGEST_DAYS}")
     return moving.groupBy("vehicle_id").agg(
