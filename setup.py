@@ -21,7 +21,7 @@ setup(
     python_requires="==3.11.*",
     packages=find_packages(include=[name for package in PACKAGES for name in (package, f"{package}.*")]),
     package_data={
-        "lake": ["log4j2.properties"],
+        "lake": ["log4j2.properties", "va_loadings_v2.json"],
         "conf": ["*.yml", "sources/*.yml"],
         "monitoring": ["templates/*"],
         "": ["*.html", "*.j2"],

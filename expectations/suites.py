@@ -6,11 +6,11 @@ from expectations.checks import Check, at_least, at_most, between, filled, holds
 from expectations.row_rules import PARTS
 from lake.columns import Column
 from lake.features import FEATURE_VERSION_1, FEATURES
-from lake.tables import FRAME, TABLES, Table
+from lake.tables import FRAME, TABLES, Table, frame_table
 
 NOT_NEGATIVE_UNITS = frozenset({
-    "mm", "ms", "s", "h", "km", "B", "events", "events/100 km", "points", "trips", "km/trip", "km/h", "ln km/day", "rows",
-    "records", "days", "claims", "claims a car-year", "car-years", "minor units a year", "currency units a claim",
+    "mm", "ms", "s", "h", "km", "B", "events", "events/100 km", "points", "trips", "km/trip", "km/h", "ln km/day", "ln km",
+    "rows", "records", "days", "claims", "claims a car-year", "car-years", "minor units a year", "currency units a claim",
     "currency units a car-year",
 })  # fmt: skip
 """Units of quantities that cannot be below zero. Incurred amounts ("minor units") can: recourse."""
@@ -53,9 +53,10 @@ class Suite:
 
 def suite_for(table_name: str) -> Suite:
     """The suite of a table of the lake; every frames.<hash> has the same. Raises KeyError for a name the lake does not know."""
-    table = FRAME if table_name.startswith("frames.") else TABLES[table_name]
+    frame = frame_table(table_name)
+    table = TABLES[table_name] if frame is None else frame
     key = (*table.key, "known_from") if table.bitemporal else table.key
-    own = _OWN.get(table.name, ())
+    own = _OWN.get(FRAME.name if frame is not None else table.name, ())
     return Suite(table_name, key, (*_schema_checks(table), *own))
 
 

@@ -13,16 +13,22 @@ from jobs.nights import Recorder, read_nights
 from jobs.state import DateOption, MaybeDate, State, day, state, terminal
 from lake.delta_log import check_whole
 from lake.errors import Complaint, ConfigError, raise_for
+from lake.features import check_version
 from lake.format_version import upgrade as upgrade_lake
 
-HAS_OWN_COMMANDS = ("reference", "ingest", "maintain")
+HAS_OWN_COMMANDS = ("reference", "ingest", "features", "maintain")
 """Jobs whose name also does other things than their part of a night."""
+
+
+FirstOption = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="first night of several")]
+LastOption = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last night of several")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("nightly")(nightly)
     app.command("maintain")(maintain)
+    app.command("features")(features)
     for one in CATALOG:
         if one.name not in HAS_OWN_COMMANDS:
             app.command(one.name, help=f"Job of the night: {one.meaning}.")(_command(one))
@@ -33,6 +39,29 @@ def _command(job: Job):  # type: ignore[no-untyped-def]
         run_one(state(context), job, day(date))
 
     return command
+
+
+def features(
+    context: typer.Context,
+    date: MaybeDate = None,
+    version: Annotated[str | None, typer.Option(help="only this version; else those that a night publishes")] = None,
+    first: FirstOption = None,
+    last: LastOption = None,
+) -> None:
+    """Job of the night: windows over policy days. Or --from D1 --to D2: again for published nights, as known at their cutoffs."""
+    here, wanted = state(context), dates(date, first, last)
+    if version is None and date is not None:
+        run_one(here, job("features"), day(date))
+        return
+    if version is not None:
+        check_version(version)
+    from jobs.features_rebuild import rebuild
+
+    nights = read_nights(here.lake)
+    nights.check_log(here.lake)
+    contexts = [context_for(here.lake, here.conf, one, nights, here.run_id) for one in wanted]
+    with terminal.status(f"features of {len(wanted)} nights"):
+        here.lake.kept(lambda: rebuild(contexts, nights, version, print))
 
 
 def maintain(
@@ -72,8 +101,8 @@ def run_one(here: State, job: Job, date: dt.date) -> None:
 def nightly(
     context: typer.Context,
     date: MaybeDate = None,
-    first: Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="first night of several")] = None,
-    last: Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last night of several")] = None,
+    first: FirstOption = None,
+    last: LastOption = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="run finished jobs again")] = False,
     from_job: Annotated[
         str | None, typer.Option(help="with --rerun: begin at this job; those before it must have finished")

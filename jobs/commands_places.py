@@ -12,8 +12,7 @@ from jobs.state import DateOption, FormatOption, day, state, terminal
 from lake.clock import cutoff
 from lake.delta import Lake
 from transforms.cells import hidden_in
-from transforms.policy_days import with_vehicle
-from transforms.trips import MODE_DRIVING
+from transforms.policy_days import driven, with_vehicle
 
 COLUMNS = ("area", "vehicles", "trips", "km")
 LEAST_VEHICLES = 20
@@ -48,8 +47,7 @@ def trips_by_area(lake: Lake, date: dt.date, days: int, least: int) -> DataFrame
     # a local day can begin on the UTC day before it, and end on the one after
     near = F.col("start_date").between(F.lit(first - dt.timedelta(days=1)), F.lit(date))
     inside = (F.col("local_date") >= F.lit(first)) & (F.col("local_date") < F.lit(date))
-    driving = F.coalesce("mode", F.lit(MODE_DRIVING)) == MODE_DRIVING
-    trips = lake.read_known("silver.trips", known).where(near & inside & driving)
+    trips = driven(lake.read_known("silver.trips", known).where(near & inside))
     mapped = with_vehicle(trips, lake.read_known("reference.devices", known)).where("vehicle_id IS NOT NULL")
     hidden = hidden_in(mapped.select("vehicle_id", "start_cell", "distance_mm"), "start_cell", "vehicle_id", least)
     return hidden.groupBy("area").agg(

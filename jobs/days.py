@@ -11,7 +11,7 @@ from jobs.restating import Restated, measure
 from lake.sources import load_source
 from lake.tables import TABLES
 from transforms import bitemporal
-from transforms.policy_days import daily_sums, with_counted_device, with_vehicle
+from transforms.policy_days import daily_sums, driven, with_counted_device, with_vehicle
 
 TABLE = "gold.policy_days"
 DAY = ("vehicle_id", "local_date")
@@ -142,10 +142,11 @@ def _history_sources(ctx: JobContext) -> list[str]:
 
 
 def _trips(ctx: JobContext, affected: DataFrame, current: DataFrame, dates: list[dt.date]) -> DataFrame:
-    """Trips as known that began on the affected vehicle days, with vehicle_id, is_counted and is_imported (their day)."""
+    """Trips as known that began on the affected vehicle days, but those on foot, with vehicle_id, is_counted and
+    is_imported (their day)."""
     devices = ctx.lake.read_known("reference.devices", ctx.cutoff)
     known = ctx.lake.read_known("silver.trips", ctx.cutoff).where(F.col("start_date").isin(_utc_dates(dates)))
-    mapped = with_vehicle(known.where(F.col("local_date").isin(dates)), devices)
+    mapped = with_vehicle(driven(known).where(F.col("local_date").isin(dates)), devices)
     of_days = mapped.join(affected.select(*DAY), on=list(DAY), how="left_semi")
     imported = current.select(*DAY, "is_imported")
     marked = with_counted_device(of_days).join(imported, on=list(DAY), how="left")

@@ -1,6 +1,7 @@
 """Job `drift`: features and predictions of the night against the frame its champion was trained on."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from importlib import import_module
 
@@ -46,8 +47,8 @@ def run(ctx: JobContext) -> JobResult:
     models = models_of(scores)
     if not models:
         return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
-    columns = monitored(models[0].feature_version)
-    current = current_rows(ctx, scores, models[0].feature_version)
+    columns = monitored({m.feature_version for m in models})
+    current = current_rows(ctx, scores)
     reference = reference_rows(ctx.lake, models)
     reference_sample, current_sample = _with_predictions(ctx, models, sample(reference)), sample(current)
     drifts = _drifts(columns, reference, current, reference_sample)
@@ -62,10 +63,12 @@ def run(ctx: JobContext) -> JobResult:
     )
 
 
-def monitored(feature_version: str) -> tuple[Monitored, ...]:
-    """The features of a version and the predictions, with their units."""
+def monitored(versions: Iterable[str]) -> tuple[Monitored, ...]:
+    """The features that all of the versions have, and the predictions, with their units."""
     units = {x.name: x.unit for x in SCORES.columns}
-    features = (Monitored(f.name, "feature", f.unit) for f in FEATURES[feature_version])
+    first, *others = sorted(versions)
+    shared = set.intersection(*({f.name for f in FEATURES[v]} for v in (first, *others)))
+    features = (Monitored(f.name, "feature", f.unit) for f in FEATURES[first] if f.name in shared)
     return (*features, *(Monitored(n, "prediction", units[n]) for n in PREDICTIONS))
 
 
@@ -82,11 +85,11 @@ def models_of(scores: DataFrame) -> list[Model]:
     return sorted((Model(*row) for row in rows), key=lambda m: m.coverage)
 
 
-def current_rows(ctx: JobContext, scores: DataFrame, feature_version: str) -> DataFrame:
-    """Key, features and predictions of the scored rows."""
-    features = ctx.lake.read("gold.policy_features")
-    features = features.where((F.col("as_of_date") == F.lit(ctx.date)) & (F.col("feature_version") == feature_version))
-    return scores.select("policy_id", "vehicle_id", "coverage", *PREDICTIONS).join(features, on="vehicle_id", how="inner")
+def current_rows(ctx: JobContext, scores: DataFrame) -> DataFrame:
+    """Key, predictions and features of the scored rows, the latter of the version that each was scored with."""
+    features = ctx.lake.read("gold.policy_features").where(F.col("as_of_date") == F.lit(ctx.date))
+    scored = scores.select("policy_id", "vehicle_id", "coverage", *PREDICTIONS, "lineage.feature_version")
+    return scored.join(features, on=["vehicle_id", "feature_version"], how="inner")
 
 
 def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
@@ -100,7 +103,8 @@ def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
         frames.append(lake.read(name).where(driven))
     together = frames[0]
     for frame in frames[1:]:
-        together = together.unionByName(frame)
+        # champions of two feature versions
+        together = together.unionByName(frame, allowMissingColumns=True)
     return together
 
 

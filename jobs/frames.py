@@ -13,7 +13,7 @@ from jobs.context import Gate
 from lake.conf import Conf
 from lake.delta import Lake, transaction_id
 from lake.errors import TrainingRefused
-from lake.tables import FRAME
+from lake.tables import FRAMES, frame_prefix
 from transforms.frames import FrameSpec, Sources, as_of_dates, left_out, training_frame
 
 NAME_DIGITS = 16
@@ -63,14 +63,17 @@ def build_frame(lake: Lake, conf: Conf, valuation: dt.date, gate: Gate) -> Frame
     Raises TrainingRefused naming the as-of dates that have no row, or no policy day before them, and whatever the gate raises.
     """
     t = conf.training
-    spec = FrameSpec(as_of_dates(valuation, t.horizon_days, t.maturity_days, t.as_of_dates), t.horizon_days, valuation)
+    dates = as_of_dates(valuation, t.horizon_days, t.maturity_days, t.as_of_dates)
+    spec = FrameSpec(dates, t.horizon_days, valuation, t.feature_version)
+    table = FRAMES[t.feature_version]
     sources = Sources(
         *(lake.read(x) for x in ("reference.policies", "reference.consents", "reference.claims", "gold.policy_days"))
     )
     staging = f"{lake.root}/_staging/frames-{uuid.uuid4().hex[:12]}"
     try:
-        lake.shaped("frames.new", training_frame(sources, spec)).write.format("parquet").save(staging)
-        staged = lake.spark.read.schema(FRAME.schema).parquet(staging)
+        shaped = lake.shaped(f"frames.{frame_prefix(t.feature_version)}new", training_frame(sources, spec))
+        shaped.write.format("parquet").save(staging)
+        staged = lake.spark.read.schema(table.schema).parquet(staging)
         parts, digest = summarise(staged, spec)
         check_complete(parts, spec)
         _write(lake, f"frames.{digest}", staged, valuation, gate)
@@ -109,8 +112,9 @@ def _content_sums(columns: list[str]) -> list[Column]:
 
 def _digest(rows: list[Row], spec: FrameSpec) -> str:
     sums = [[str(r[c]) for c in r.asDict() if c.startswith("_part_") or c in ("as_of_date", "rows")] for r in rows]
-    text = json.dumps({"spec": asdict(spec), "columns": list(FRAME.names), "content": sums}, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:NAME_DIGITS]
+    columns = list(FRAMES[spec.feature_version].names)
+    text = json.dumps({"spec": asdict(spec), "columns": columns, "content": sums}, sort_keys=True, default=str)
+    return frame_prefix(spec.feature_version) + hashlib.sha256(text.encode()).hexdigest()[:NAME_DIGITS]
 
 
 def check_complete(parts: tuple[FramePart, ...], spec: FrameSpec) -> None:

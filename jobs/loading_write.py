@@ -9,12 +9,13 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs import windows
 from jobs.loading_admission import Admission
 from jobs.loading_batch import Batch
 from lake.delta import transaction_id
 from lake.errors import LakeError
 from lake.sources import FromPath
-from lake.tables import LEDGER, POINTS, QUARANTINE
+from lake.tables import LEDGER, POINTS, POLICY_DAYS, QUARANTINE
 from transforms.parse import unmapped
 from transforms.records import not_to_write, repeated, time_hash
 from transforms.reference import chain, first_versions, repeated_keys, repeats
@@ -101,6 +102,9 @@ def _touched_versions(batch: Batch, good: DataFrame, partitions: Iterable[Any]) 
 
 def write_target(batch: Batch, app_id: str, new: DataFrame, found: Standing | None, *, resumed: bool) -> None:
     """Append points, or restate versions. `resumed` loads may have been here before they were killed."""
+    if batch.table.name == POLICY_DAYS.name:
+        # history was known elsewhere when it was: nights that are published would have seen it
+        windows.forget(batch.lake)
     if found is None:
         batch.lake.append_once(batch.table.name, new, app_id)
         return

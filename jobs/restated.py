@@ -18,9 +18,9 @@ from lake.clock import as_known, current, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import NightRefused
-from lake.features import FEATURE_VERSION_1, feature_list
+from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.tables import TABLES
-from registry.champion import load
+from registry.champion import Registered, load
 from registry.store import CHAMPION
 from training.scorer import DECIMALS
 from transforms import moves
@@ -59,12 +59,14 @@ def find_moves(lake: Lake, conf: Conf, date: dt.date) -> Moves:
     reached = days.where(F.col("local_date") >= F.lit(date - dt.timedelta(days=LONGEST_DAYS))).select("vehicle_id")
     vehicles = reached.union(covers.where("changed").select("vehicle_id")).distinct().persist()
     ours = covers.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
-    features = _features(lake, vehicles, date).persist()
+    recorded = champion_of_record(lake, date).get("models", {})
+    models = [load(conf, *recorded[c]) for c in sorted(recorded)]
+    versions = sorted({m.scorer.spec.feature_version for m in models}) or [FEATURE_VERSION_1]
+    features = {v: _features(lake, vehicles, date, v).persist() for v in versions}
     published = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     reference = {name: _reference(lake, name, at).count() for name in HAPPENED}
-    scores = _scores(lake, conf, date, ours, features).persist()
-    then = _of_date(lake, "gold.policy_features", "as_of_date", date).where(F.col("feature_version") == FEATURE_VERSION_1)
-    moved = moves.moved_features(then, features, [f.name for f in feature_list()]).persist()
+    scores = _scores(lake, models, date, ours, features).persist()
+    moved = _moved_features(lake, date, features[versions[0]], versions[0]).persist()
     return Moves(date, trips, days, moved, scores, published.count(), reference)
 
 
@@ -89,22 +91,26 @@ def _covers(lake: Lake, at: dt.datetime) -> DataFrame:
     return both.select(*COVER_KEY, F.col("is_now").isNotNull().alias("is_now"), "consented", changed.alias("changed"))
 
 
-def _features(lake: Lake, vehicles: DataFrame, date: dt.date) -> DataFrame:
+def _moved_features(lake: Lake, date: dt.date, now: DataFrame, version: str) -> DataFrame:
+    """Of the oldest version that the night was scored with."""
+    then = _of_date(lake, "gold.policy_features", "as_of_date", date).where(F.col("feature_version") == version)
+    return moves.moved_features(then, now, [f.name for f in FEATURES[version]])
+
+
+def _features(lake: Lake, vehicles: DataFrame, date: dt.date, version: str) -> DataFrame:
     """Features as of the date with today's policy days, of these vehicles where today's policies insure them."""
     at = cutoff(date)
     insured = lake.read_current("reference.policies").where(valid_at(at)).select("vehicle_id").distinct()
     wanted = insured.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi").withColumn("as_of_date", F.lit(date))
     days = lake.read("gold.policy_days").where(days_before([date])).join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
-    return window_features(moves.as_if_known(days, at), wanted)
+    return window_features(moves.as_if_known(days, at), wanted, version)
 
 
-def _scores(lake: Lake, conf: Conf, date: dt.date, covers: DataFrame, features: DataFrame) -> DataFrame:
+def _scores(lake: Lake, models: list[Registered], date: dt.date, covers: DataFrame, features: dict[str, DataFrame]) -> DataFrame:
     """Scores of the covers that would not be what they are."""
-    recorded = champion_of_record(lake, date).get("models", {})
     now = covers.where("is_now").drop("is_now", "changed")
-    models = [load(conf, *recorded[c]) for c in sorted(recorded)]
     then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
-    again = reduce(DataFrame.unionByName, [scores_of(now, features, m, date) for m in models])
+    again = reduce(DataFrame.unionByName, [scores_of(now, features[m.scorer.spec.feature_version], m, date) for m in models])
     compared = with_change(again, then).select(*COVER_KEY, "currency", "pure_premium", "fallback_reason", "change_reason")
     theirs = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     was = F.struct("pure_premium", "currency", "fallback_reason").alias("was")

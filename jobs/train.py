@@ -11,7 +11,6 @@ from jobs.nights import read_nights
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import TrainingRefused
-from lake.features import FEATURE_VERSION_1
 from registry.log import register
 from registry.origin import git_commit
 from training.data import needed_columns
@@ -49,7 +48,7 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[Trai
     """
     valuation = valuation or valuation_date(lake)
     frame = build_frame(lake, conf, valuation, make_gate(conf.reports_path / "data-docs", f"train-{valuation}"))
-    rows = frame.df.select(*needed_columns(FEATURE_VERSION_1)).toPandas()
+    rows = frame.df.select(*needed_columns(frame.spec.feature_version)).toPandas()
     if rows.empty:
         raise TrainingRefused(
             f"the frame valued {frame.valuation} has no rows: 0 claims, at least {conf.training.min_claims} are needed"
@@ -57,7 +56,7 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[Trai
     version = lake.version(frame.name)
     results = []
     for coverage, part in rows.groupby("coverage", sort=True):
-        evidence = fit(part, conf.training, FEATURE_VERSION_1)
+        evidence = fit(part, conf.training, frame.spec.feature_version)
         logged = register(conf, evidence, lineage_of(lake, conf, frame, version))
         gini = evidence.metrics["frequency_model_gini"]
         results.append(TrainResult(str(coverage), logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
@@ -70,7 +69,7 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
         "frame_hash": frame.hash,
         "frame_path": lake.path(frame.name),
         "frame_delta_version": str(version),
-        "feature_version": FEATURE_VERSION_1,
+        "feature_version": frame.spec.feature_version,
         "valuation": frame.valuation.isoformat(),
         "git_commit": git_commit(),
         "seed": str(conf.training.seed),

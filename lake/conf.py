@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
 from lake.errors import ConfigError
+from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.retention import LONGEST_WINDOW_DAYS, Retention
 from lake.sources import describe
 
@@ -28,6 +29,23 @@ class Landing(Section):
     sources: Annotated[dict[str, str], Field(description="source name -> glob below root")]
 
 
+def _known_version(version: str) -> str:
+    if version not in FEATURES:
+        raise ValueError(f"unknown feature version '{version}'; the catalogue has {', '.join(FEATURES)}")
+    return version
+
+
+FeatureVersion = Annotated[str, AfterValidator(_known_version)]
+
+
+class PublishedFeatures(Section):
+    """Which versions of the features a night publishes."""
+
+    versions: Annotated[
+        tuple[FeatureVersion, ...], Field(description="of every night; what a champion needs is published besides")
+    ] = (FEATURE_VERSION_1,)
+
+
 class Training(Section):
     """Training's limits and shape."""
 
@@ -37,6 +55,7 @@ class Training(Section):
     min_claims: Annotated[int, Field(gt=0, description="refuse to train below")] = 500
     test_share: Annotated[float, Field(gt=0, lt=1, description="share of policies never trained on")] = 0.3
     seed: int = 20260101
+    feature_version: Annotated[FeatureVersion, Field(description="of the frames and models made from now on")] = FEATURE_VERSION_1
     severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
 
 
@@ -98,6 +117,7 @@ class Conf(BaseSettings):
     )
     spark: Annotated[dict[str, str], Field(description="Spark settings on top of the session builder's")] = {}
     lookups: Lookups = Lookups()
+    features: PublishedFeatures = PublishedFeatures()
     training: Training = Training()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()

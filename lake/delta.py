@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,16 +17,14 @@ from lake.commits import Guard, GuardedCommits, replayed, unless_in_conflict
 from lake.errors import LakeError
 from lake.files import Files
 from lake.format_version import declare
-from lake.tables import FRAME, TABLES, Table
+from lake.tables import TABLES, Table, frame_table
 
 T = TypeVar("T")
-_FRAME_NAME = re.compile(r"frames\.\w+")
-"""Nothing that climbs out of the folder."""
 
 
 def is_frame(name: str) -> bool:
     """Whether a name is that of a frame's table."""
-    return _FRAME_NAME.fullmatch(name) is not None
+    return frame_table(name) is not None
 
 
 class Lake:
@@ -70,8 +67,9 @@ class Lake:
 
     def table(self, name: str) -> Table:
         """The definition of a table. Raises LakeError listing the tables there are."""
-        if is_frame(name):
-            return FRAME
+        frame = frame_table(name)
+        if frame is not None:
+            return frame
         if name not in TABLES:
             raise LakeError(f"unknown table '{name}'; the lake has {', '.join(TABLES)}")
         return TABLES[name]
@@ -138,7 +136,10 @@ class Lake:
         the highest seen and a counter or date would lose data in a backfill.
         """
         self.create(name)
-        writer = self.shaped(name, df).write.format("delta").mode("append")
+        table, rows = self.table(name), self.shaped(name, df)
+        if table.sorted_by:
+            rows = rows.sortWithinPartitions(*table.partition_by, *table.sorted_by)
+        writer = rows.write.format("delta").mode("append")
         writer = writer.option("txnAppId", app_id).option("txnVersion", 1)
         self._commit(name, lambda: writer.save(self.path(name)))
 

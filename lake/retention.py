@@ -20,6 +20,7 @@ class Retention(BaseModel):
     quarantine: Annotated[int | None, Field(ge=31, description="bronze.quarantine by received_date; holds positions")] = 400
     silver: Annotated[int | None, Field(ge=LONGEST_WINDOW_DAYS, description="silver.trips and events by start_date")] = None
     scores: Annotated[int | None, Field(ge=31, description="gold.policy_features and policy_scores by their date")] = None
+    windows: Annotated[int | None, Field(ge=7, description="gold.window_sums by its date; a night needs the one before")] = 35
     frames: Annotated[int | None, Field(ge=7, description="frames that no registered version pins, since written")] = 400
     history: Annotated[int | None, Field(ge=LONGEST_WINDOW_DAYS, description="gold.policy_days by whole months")] = None
     unreferenced_files: Annotated[
@@ -49,6 +50,8 @@ RULES = (
     Rule("bronze.quarantine", "quarantine", "received_date"),
     Rule("silver.trips", "silver", "start_date"),
     Rule("silver.events", "silver", "start_date"),
+    Rule("gold.window_sums", "windows", "as_of_date"),
+    Rule("gold.credibility", "scores", "as_of_date"),
     Rule("gold.policy_features", "scores", "as_of_date"),
     Rule("gold.policy_scores", "scores", "score_date"),
     Rule("gold.policy_days", "history", "local_month"),

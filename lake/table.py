@@ -14,7 +14,8 @@ LADDER_KINDS = ("brake", "accelerate", "corner")
 @dataclass(frozen=True)
 class Table:
     """A Delta table. `key` identifies a row (with known_from besides, where `bitemporal`); `published` tables are
-    read by people and other engines, so they are written through staging and carry no deletion vectors."""
+    read by people and other engines, so they are written through staging and carry no deletion vectors. What is appended is
+    in the order of `sorted_by`, so that readers skip parts of a file."""
 
     name: str
     meaning: str
@@ -23,6 +24,7 @@ class Table:
     partition_by: tuple[str, ...] = ()
     bitemporal: bool = False
     published: bool = False
+    sorted_by: tuple[str, ...] = ()
 
     @property
     def schema(self) -> StructType:

@@ -4,28 +4,33 @@ are generated from here, and nothing else spells a schema."""
 from lake.table import LADDER_KINDS, RUNGS, Table
 from lake.tables_bronze import LEDGER, POINTS, QUARANTINE
 from lake.tables_gold import (
+    CREDIBILITY,
     DRIFT,
     FEATURES_TABLE,
     FRAME,
+    FRAMES,
     LINEAGE_TYPE,
     NIGHTS,
     PERFORMANCE,
     POLICY_DAYS,
     REASON_TYPE,
     SCORES,
+    WINDOW_SUMS,
+    frame_prefix,
+    frame_table,
 )
 from lake.tables_reference import CLAIMS, CONSENTS, DEVICES, POLICIES
 from lake.tables_silver import EVENTS, TRIPS
 
 __all__ = [
-    "CLAIMS", "CONSENTS", "DEVICES", "DRIFT", "EVENTS", "FEATURES_TABLE", "FRAME", "LADDER_KINDS", "LEDGER", "LINEAGE_TYPE",
-    "NIGHTS", "PERFORMANCE", "POINTS", "POLICIES", "POLICY_DAYS", "QUARANTINE", "REASON_TYPE", "RUNGS", "SCORES", "TABLES",
-    "TRIPS", "Table",
+    "CLAIMS", "CONSENTS", "CREDIBILITY", "DEVICES", "DRIFT", "EVENTS", "FEATURES_TABLE", "FRAME", "FRAMES", "LADDER_KINDS",
+    "LEDGER", "LINEAGE_TYPE", "NIGHTS", "PERFORMANCE", "POINTS", "POLICIES", "POLICY_DAYS", "QUARANTINE", "REASON_TYPE", "RUNGS",
+    "SCORES", "TABLES", "TRIPS", "WINDOW_SUMS", "Table", "frame_prefix", "frame_table",
 ]  # fmt: skip
 
 _IN_ORDER = (
-    POINTS, QUARANTINE, LEDGER, POLICIES, DEVICES, CLAIMS, CONSENTS, TRIPS, EVENTS, POLICY_DAYS, FEATURES_TABLE,
-    SCORES, DRIFT, PERFORMANCE, NIGHTS,
+    POINTS, QUARANTINE, LEDGER, POLICIES, DEVICES, CLAIMS, CONSENTS, TRIPS, EVENTS, POLICY_DAYS, WINDOW_SUMS, CREDIBILITY,
+    FEATURES_TABLE, SCORES, DRIFT, PERFORMANCE, NIGHTS,
 )  # fmt: skip
 TABLES: dict[str, Table] = {t.name: t for t in _IN_ORDER}
 """Every table of the lake by name, in the order in which data flows; frames.<hash> come besides."""

@@ -1,8 +1,10 @@
 """Gold: policy days, features, scores, what watches them, and the record of the nights."""
 
+import re
+
 from lake import columns as c
 from lake.columns import Column
-from lake.features import feature_columns
+from lake.features import FEATURE_VERSION_1, FEATURES, feature_columns, published_columns, sum_columns
 from lake.table import TIME_SUMS, VERSIONED, Table, ladder_columns, starts_columns
 
 POLICY_DAYS = Table(
@@ -31,6 +33,7 @@ POLICY_DAYS = Table(
     partition_by=("local_month",),
     bitemporal=True,
     published=True,
+    sorted_by=("local_date",),
 )  # fmt: skip
 
 REASON_TYPE = "array<struct<feature:string,text:string,value:double,contribution:double>>"
@@ -141,28 +144,78 @@ NIGHTS = Table(
 FEATURES_TABLE = Table(
     "gold.policy_features",
     "a vehicle as of a date, per feature version",
-    (c.VEHICLE_ID.required(), c.AS_OF_DATE.required(), c.FEATURE_VERSION.required(), *feature_columns()),
+    (c.VEHICLE_ID.required(), c.AS_OF_DATE.required(), c.FEATURE_VERSION.required(), *published_columns()),
     key=("vehicle_id", "as_of_date", "feature_version"),
     partition_by=("as_of_date", "feature_version"),
     published=True,
 )
 
-FRAME = Table(
-    "frames.<hash>",
-    "an immutable training frame: a policy's vehicle and coverage as of t0, with what happened in [t0, t0 + horizon)",
+WINDOW_SUMS = Table(
+    "gold.window_sums",
+    "an insured vehicle's sums over the windows as of a date, which the next night goes on from; internal, and kept for weeks",
     (
-        c.POLICY_ID.required(),
         c.VEHICLE_ID.required(),
-        c.COVERAGE.required(),
         c.AS_OF_DATE.required(),
-        Column("exposure_years", "double", "car-years", "earned exposure in [t0, t0 + horizon)", nullable=False),
-        Column("claims", "bigint", "claims", "claims occurred in that interval, as known at the valuation date", nullable=False),
-        Column("incurred_minor", "bigint", "minor units", "their incurred amount at the valuation date", nullable=False),
-        c.CURRENCY.required(),
-        Column("base_premium_minor", "bigint", "minor units a year", "annual premium before telematics"),
-        Column("maturity_days", "int", "days", "valuation date - (t0 + horizon)", nullable=False),
-        *feature_columns(),
+        Column("definition", "string", "", "hash of what the sums are of, so that sums of older code are not gone on from",
+               nullable=False),
+        *sum_columns(),
+        Column("driven", "array<int>", "days since 1970-01-01", "days with driving in the last 365, in order", nullable=False),
     ),
-    key=("policy_id", "vehicle_id", "coverage", "as_of_date"),
+    key=("vehicle_id", "as_of_date"),
+    partition_by=("as_of_date",),
+)  # fmt: skip
+
+CREDIBILITY = Table(
+    "gold.credibility",
+    "what a night's portfolio says about a rate: the parameters of its credible column in gold.policy_features",
+    (
+        c.AS_OF_DATE.required(),
+        c.FEATURE_VERSION.required(),
+        Column("feature", "string", "", "the rate, a column of gold.policy_features", nullable=False),
+        Column("vehicles", "bigint", "vehicles", "insured vehicles of which the rate is known", nullable=False),
+        Column("km", "double", "km", "their distance"),
+        Column("mean", "double", "the rate's unit", "their rate, weighted with distance"),
+        Column("variance_between", "double", "the rate's unit, squared", "variance of the true rates between vehicles"),
+        Column("k_km", "double", "km", "Z = km / (km + k): k is the variance within over the variance between"),
+    ),
+    key=("as_of_date", "feature_version", "feature"),
+    partition_by=("as_of_date",),
     published=True,
 )
+
+_FRAME_NAME = re.compile(r"frames\.(?:(v\d+)_)?\w+")
+_FRAME_MEANING = "an immutable training frame: a policy's vehicle and coverage as of t0, with what happened in [t0, t0 + horizon)"
+_FRAME_COLUMNS = (
+    c.POLICY_ID.required(),
+    c.VEHICLE_ID.required(),
+    c.COVERAGE.required(),
+    c.AS_OF_DATE.required(),
+    Column("exposure_years", "double", "car-years", "earned exposure in [t0, t0 + horizon)", nullable=False),
+    Column("claims", "bigint", "claims", "claims occurred in that interval, as known at the valuation date", nullable=False),
+    Column("incurred_minor", "bigint", "minor units", "their incurred amount at the valuation date", nullable=False),
+    c.CURRENCY.required(),
+    Column("base_premium_minor", "bigint", "minor units a year", "annual premium before telematics"),
+    Column("maturity_days", "int", "days", "valuation date - (t0 + horizon)", nullable=False),
+)
+_FRAME_KEY = ("policy_id", "vehicle_id", "coverage", "as_of_date")
+
+
+def _frame(version: str) -> Table:
+    columns = (*_FRAME_COLUMNS, *feature_columns(version))
+    return Table(f"frames.{frame_prefix(version)}<hash>", _FRAME_MEANING, columns, _FRAME_KEY, published=True)
+
+
+def frame_prefix(version: str) -> str:
+    """What stands before the hash in the name of a frame of a feature version; nothing for the first."""
+    return "" if version == FEATURE_VERSION_1 else f"{version}_"
+
+
+def frame_table(name: str) -> Table | None:
+    """The definition of the frame of a name, with the columns of its feature version; None where it is no frame's."""
+    found = _FRAME_NAME.fullmatch(name)
+    version = (found.group(1) or FEATURE_VERSION_1) if found else None
+    return FRAMES.get(version) if version else None
+
+
+FRAMES = {version: _frame(version) for version in FEATURES}
+FRAME = FRAMES[FEATURE_VERSION_1]

@@ -1,8 +1,6 @@
 """Credibility of what has been observed about a vehicle, applied to features and never to predictions.
 
-Bühlmann-Straub with distance as exposure: a vehicle's rate over km kilometres is an estimate of its true rate with variance
-s2 / km, true rates vary between vehicles with variance t2, and the best linear estimate of the true rate is
-Z * rate + (1 - Z) * mean with Z = km / (km + k), k = s2 / t2.
+The formulas of Buhlmann and Straub are in transforms.credibility, with their source; distance is the exposure.
 """
 
 import numpy as np
@@ -10,10 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-Floats = npt.NDArray[np.float64]
+from transforms.credibility import K_MAX_KM, Moments, estimated, shrunk_to, weight
 
-K_MAX_KM = 1e7
-"""Taken where the data show no difference between vehicles (t2 <= 0): everybody is given the mean."""
+__all__ = ["K_MAX_KM", "Shrinkage", "credibility", "estimate", "periods", "shrunk"]
+
+Floats = npt.NDArray[np.float64]
 
 
 class Shrinkage(BaseModel):
@@ -30,18 +29,19 @@ class Shrinkage(BaseModel):
 def credibility(km: Floats, k_km: float) -> Floats:
     """Z = km / (km + k), 0 where the distance is not known."""
     driven = np.nan_to_num(np.maximum(km, 0.0))
-    return driven / (driven + k_km)
+    found: Floats = weight(driven, k_km)
+    return found
 
 
 def shrunk(values: Floats, km: Floats, by: Shrinkage) -> Floats:
     """Z * value + (1 - Z) * mean, in the feature's unit; a value that is not known has Z = 0."""
-    known = np.isfinite(values)
-    z = np.where(known, credibility(km, by.k_km), 0.0)
-    return np.where(known, by.mean + z * (np.nan_to_num(values) - by.mean), by.mean)
+    driven = np.nan_to_num(np.maximum(km, 0.0))
+    found: Floats = shrunk_to(by.mean, np.nan_to_num(values), driven, by.k_km)
+    return np.where(np.isfinite(values), found, by.mean)
 
 
 def estimate(segments: Floats, km: Floats, column: str) -> Shrinkage | None:
-    """Method of moments (Bühlmann-Straub; Klugman, Panjer, Willmot, Loss Models, section "Empirical Bayes").
+    """Method of moments (transforms.credibility).
 
     `segments` and `km` (vehicles x periods) hold the feature and the distance in disjoint periods of the same vehicle, NaN where
     nothing was observed. None where no vehicle was observed at all.
@@ -56,13 +56,14 @@ def estimate(segments: Floats, km: Floats, column: str) -> Shrinkage | None:
     total = of_vehicle.sum()
     means = (w * x).sum(axis=1) / of_vehicle
     mean = float((of_vehicle * means).sum() / total)
-    repeats = max(int(((w > 0).sum(axis=1) - 1).sum()), 1)
-    within = float((w * (x - means[:, None]) ** 2).sum() / repeats)
-    spread = float((of_vehicle * (means - mean) ** 2).sum())
-    freedom = max(total - float((of_vehicle**2).sum()) / total, np.finfo(float).tiny)
-    between = max((spread - within * (len(w) - 1)) / freedom, 0.0)
-    k = min(max(within / between, 1.0), K_MAX_KM) if between > 0 else K_MAX_KM
-    return Shrinkage(km=column, k_km=k, mean=mean, variance_between=between)
+    found = estimated(
+        Moments(
+            vehicles=len(w), km=float(total), squares=float((of_vehicle**2).sum()), mean=mean,
+            spread=float((of_vehicle * (means - mean) ** 2).sum()), within=float((w * (x - means[:, None]) ** 2).sum()),
+            repeats=int(((w > 0).sum(axis=1) - 1).sum()),
+        )
+    )  # fmt: skip
+    return Shrinkage(km=column, k_km=found.k_km, mean=mean, variance_between=found.variance_between)
 
 
 def periods(rows: pd.DataFrame, stem: str, windows_days: tuple[int, ...]) -> tuple[Floats, Floats]:

@@ -21,7 +21,10 @@ MINOR_PER_UNIT = 100
 OBSERVED_KM = f"km_{max(WINDOWS_DAYS)}"
 KEY = ["policy_id", "vehicle_id", "coverage", "as_of_date"]
 LABELS = ["exposure_years", "claims", "incurred_minor", "currency", "maturity_days"]
-SHRUNK_DENOMINATORS = ("distance_mm", "moving_ms", "limit_known_ms", "phone_known_ms")
+SHRUNK_DENOMINATORS = (
+    "distance_mm", "moving_ms", "limit_known_ms", "phone_known_ms", "harsh_known_mm", "limit_known_mm", "phone_known_mm",
+    "weekend_known_ms", "holiday_known_ms", "idle_known_ms", "weather_known_ms", "road_known_mm",
+)  # fmt: skip
 """Features over these are rates or shares of driving, so their noise falls with distance."""
 
 

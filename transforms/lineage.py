@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from lake.feature import DAY_TERMS, VA
 from lake.features import WINDOW_COUNTS, Feature
-from transforms.policy_days import with_counted_device, with_vehicle
+from transforms.policy_days import driven, with_counted_device, with_vehicle
 
-DRIVING = "driving"
 FIRST_AND_LAST = ("start_ts", "end_ts")
 _OF_RECORD = (
     "event_ts", "speed_mps", "accel_lon_mps2", "accel_lat_mps2", "phone_use", "posted_limit_mps", "received_ts", "source_file",
@@ -34,8 +34,11 @@ def _term(feature: Feature, age: Column, columns: set[str]) -> Column:
             value = F.lit(1)
         elif name == "span_days":
             value = age
+        elif name in DAY_TERMS:
+            value = F.expr(DAY_TERMS[name])
         else:
-            value = F.col(name) if name in columns else F.lit(None)
+            # features of many sums (regularity, heat map) have no one term to show
+            value = F.col(name) if name in columns - {VA} else F.lit(None)
         return F.when(inside, value).cast("bigint")
 
     return F.struct(
@@ -62,8 +65,7 @@ def trips_of_days(trips: DataFrame, devices: DataFrame, vehicle_id: str, dates: 
     """Trips that the vehicle's policy days of these dates are made of, with is_counted (false: of a second device in the car).
     Takes silver.trips and reference.devices as known; the dates prune the partitions."""
     utc = sorted({date + dt.timedelta(days=n) for date in dates for n in (-1, 0, 1)})
-    is_driving = F.col("mode").isNull() | (F.col("mode") == DRIVING)
-    began = trips.where(F.col("start_date").isin(utc) & F.col("local_date").isin(list(dates)) & is_driving)
+    began = driven(trips.where(F.col("start_date").isin(utc) & F.col("local_date").isin(list(dates))))
     return with_counted_device(with_vehicle(began, devices).where(F.col("vehicle_id") == vehicle_id))
 
 

@@ -22,6 +22,11 @@ def trip(trip_id: str, device: str, hour: int, covered_ms: int = 60_000, **given
     return tuple(row[name] for name in TRIPS.names)
 
 
+def va(**places: int) -> list[int]:
+    """Time in ms at the places given, as p<place>."""
+    return [places.get(f"p{n}", 0) for n in range(117)]
+
+
 def event(trip_id: str, kind: str, rung: int | None, second: int) -> tuple[Any, ...]:
     at = DAY + dt.timedelta(seconds=second)
     row: dict[str, Any] = {"event_id": f"{trip_id}{kind}{second}", "trip_id": trip_id, "source": "gps", "device_id": "d"}
@@ -73,3 +78,56 @@ def test_of_overlapping_mappings_the_one_that_began_last_holds(days: dict[str, R
 
 def test_a_trip_belongs_to_the_local_day_it_began_and_without_vehicle_to_none(days: dict[str, Row]) -> None:
     assert sorted(days) == ["v1 2026-01-05", "v2 2026-01-05", "v3 2026-01-04", "v3 2026-01-05", "v5 2026-01-05"]
+
+
+def one_day(spark: SparkSession, *trips: tuple[Any, ...]) -> Row:
+    """The only policy day of vehicle v1, whose devices are d and e."""
+    mapped = devices(spark, ("d", "v1", START, None, START), ("e", "v1", START, None, START))
+    [found] = policy_days(spark.createDataFrame(trips, TRIPS.schema), spark.createDataFrame([], EVENTS.schema), mapped).collect()
+    return found
+
+
+def test_what_is_known_of_some_trips_adds_up_and_what_is_known_of_none_is_null(spark: SparkSession) -> None:
+    known = {"idle_ms": 5_000, "weekend_ms": 7, "holiday_ms": 8, "harsh_known_mm": 0, "quality": 0.75, "va_ms": va(p0=3, p116=4)}
+    unknown = {
+        x.name: None for x in TRIPS.columns if x.name in ("idle_ms", "weekend_ms", "holiday_ms", "harsh_known_mm", "va_ms")
+    }
+    roads = {"motorway_mm": None, "main_mm": None, "local_mm": None, "wet_ms": None, "weather_known_ms": None}
+    day = one_day(
+        spark,
+        trip("a", "d", 9, **known | roads),
+        trip("b", "d", 10, **known | roads | {"quality": 0.5, "distance_mm": 501, "va_ms": va(p0=10)}),
+        trip("c", "d", 11, **unknown | roads),
+    )
+    assert (day["idle_ms"], day["weekend_ms"], day["holiday_ms"]) == (10_000, 14, 16)
+    # of a and b nothing was measured by calibrated rules; of c nobody says so, so all of its 1,000 mm was
+    assert day["harsh_known_mm"] == 1_000
+    # .75 x 1,000 and .5 x 501 = 250.5, rounded up
+    assert day["quality_mm"] == 750 + 251
+    assert day["va_ms"] == va(p0=13, p116=4)
+    assert [day[name] for name in roads] == [None] * 5
+    assert one_day(spark, trip("c", "d", 11, **unknown | roads))["va_ms"] is None
+
+
+def test_starts_are_counted_by_the_clock_of_the_place(spark: SparkSession) -> None:
+    """01:30 UTC of Monday 5 January is Sunday 4 January, 20:30, in New York: slot 20 of the weekend."""
+    local = {"tz": "America/New_York", "local_date": dt.date(2026, 1, 4)}
+    day = one_day(
+        spark,
+        trip("a", "d", 1, start_ts=dt.datetime(2026, 1, 5, 1, 30), **local),
+        # 23:59 and, on the day itself, 20:00
+        trip("b", "d", 4, start_ts=dt.datetime(2026, 1, 5, 4, 59), **local),
+        trip("c", "d", 12, start_ts=dt.datetime(2026, 1, 4, 12, 0), **local),
+    )
+    starts = {name: day[name] for name in day.asDict() if name.startswith("starts_") and day[name]}
+    # noon UTC is 07:00
+    assert starts == {"starts_weekend_20": 2, "starts_weekend_04": 1}
+    monday = one_day(spark, trip("a", "d", 0))
+    assert monday["starts_weekday_00"] == 1
+
+
+def test_trips_on_foot_make_no_day_and_no_device_count(spark: SparkSession) -> None:
+    """Device e is carried on a long walk; d, which drove, is the one that counts."""
+    walk = trip("w", "e", 9, 90_000, mode="on_foot")
+    day = one_day(spark, walk, trip("a", "d", 10, mode="driving"), trip("b", "d", 11))
+    assert (day["trips"], day["covered_ms"]) == (2, 120_000)
