@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from lake.features import FEATURES, WINDOW_COUNTS, WINDOWS_DAYS, Feature
+from lake.feature import DAY_TERMS
+from lake.features import CREDIBLE, FEATURES, WINDOW_COUNTS, WINDOWS_DAYS, Feature
 from lake.tables import FRAME, TABLES, Table
 
 DOCS = Path(__file__).parents[1] / "docs"
-_SIGNS = {1: "never falls", -1: "never rises", 0: "free"}
+_SIGNS = {1: "up", -1: "down", 0: "free"}
+_FEATURE = ("name", "meaning", "unit", "formula", "source", "expected sign", "in the model")
 
 
 def _row(*cells: str) -> str:
@@ -24,19 +26,21 @@ def features_page() -> str:
         "",
         "Generated from `lake/features.py` by `python -m lake.pages`; a test compares.",
         "",
-        f"Each feature exists for windows of {', '.join(map(str, WINDOWS_DAYS))} days, as column `<name>_<days>` of",
-        "`gold.policy_features` and of every training frame. A window of w days as of D covers local days [D - w, D) as known at",
+        f"Each feature exists for windows of {', '.join(map(str, WINDOWS_DAYS))} days, or for those named, as column",
+        "`<name>_<days>` of `gold.policy_features` and of every training frame. A window of w days as of D covers local days [D - w, D) as known at",
         "cutoff(D). Numerators and denominators are sums of whole numbers over the days of `gold.policy_days`; a vehicle without",
         "days has 0 in amounts and counts and null in quotients; a value is rounded once, to nine decimals. Besides sums:",
         "",
         *(f"- `{name}`: {meaning}" for name, meaning in WINDOW_COUNTS.items()),
+        *(f"- `{name}`: of each day `{sql}`" for name, sql in DAY_TERMS.items()),
         "",
-        '"In the model" names the windows that a model sees; there the constraint says how the expected claims may move with it.',
+        'The expected sign says how claims may move with it; a model that sees it is held to that. "In the model" names the',
+        "windows that a model sees. Versions stand beside each other: one is never edited once a model has used it.",
     ]
     for version, features in FEATURES.items():
-        lines += ["", f"## {version}", "", *_head("name", "meaning", "unit", "formula", "in the model", "constraint")]
+        lines += ["", f"## {version}", "", *_head(*_FEATURE)]
         by_stem: dict[str, list[Feature]] = {}
-        for feature in features:
+        for feature in (*features, *CREDIBLE[version]):
             by_stem.setdefault(feature.stem, []).append(feature)
         lines += [_feature_row(stem, group) for stem, group in by_stem.items()]
     return "\n".join(lines) + "\n"
@@ -44,9 +48,9 @@ def features_page() -> str:
 
 def _feature_row(stem: str, group: list[Feature]) -> str:
     windows = [str(f.window_days) for f in group if f.model]
-    first = group[0]
-    sign = _SIGNS[first.sign] if windows else ""
-    return _row(f"`{stem}`", first.meaning, first.unit, f"`{first.formula}`", ", ".join(windows), sign)
+    first, days = group[0], tuple(f.window_days for f in group)
+    name = f"`{stem}`" if days == WINDOWS_DAYS else f"`{stem}` ({', '.join(map(str, days))})"
+    return _row(name, first.meaning, first.unit, f"`{first.formula}`", first.source, _SIGNS[first.sign], ", ".join(windows))
 
 
 def dictionary_page() -> str:
