@@ -32,7 +32,7 @@ _SHARES_OF = {
     "moving_ms": ("night_ms", "rush_ms", "speeding_ms", "phone_ms", "weekend_ms", "holiday_ms", "wet_ms", "idle_ms"),
 }
 _SAME_AS = {
-    "distance_mm": ("harsh_known_mm", "limit_known_mm", "phone_known_mm", "quality_known_mm"),
+    "distance_mm": ("harsh_known_mm", "corner_known_mm", "limit_known_mm", "phone_known_mm", "quality_known_mm"),
     "moving_ms": ("duration_ms", "covered_ms", "limit_known_ms", "phone_known_ms", "weather_known_ms", "weekend_known_ms",
                   "holiday_known_ms", "idle_known_ms"),
 }  # fmt: skip

@@ -95,6 +95,8 @@ def calibrate(
 
     here = state(context)
     driving = _driving(here, source)
+    if "firmware" not in driving.source.columns:
+        raise ConfigError(f"source '{source}' maps no column to `firmware`: there is nothing to tell sensors apart by")
     lake = here.existing_lake
     with terminal.status(f"firmwares of {source}"):
         rows = calibrating.calibrate(points_of(lake, driving, *_between(first, last)), reference)
