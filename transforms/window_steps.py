@@ -44,7 +44,8 @@ def differing(days: DataFrame, before: dt.date, date: dt.date) -> DataFrame:
     leaving = [days_within(before - w * _DAY, date - w * _DAY) for w in WINDOWS_DAYS]
     crossing = reduce(Column.__or__, leaving, entering)
     since, until = F.lit(cutoff(before)), F.lit(cutoff(date))
-    learned = [F.coalesce((F.col(x) >= since) & (F.col(x) < until), F.lit(False)) for x in ("known_from", "known_to")]
+    # bare comparisons, or Delta would skip no file by them; a null is no match
+    learned = [(F.col(x) >= since) & (F.col(x) < until) for x in ("known_from", "known_to")]
     within = days_within(before - LONGEST_DAYS * _DAY, date)
     return days.where(crossing).unionByName(days.where(within & (learned[0] | learned[1]) & ~crossing))
 
