@@ -7,6 +7,7 @@ cluster. Ours gives every column of silver.trips and all events, the peers four 
 import hashlib
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,7 @@ from benchmarks.fleet import write_points
 from benchmarks.measure import Row, cpu_seconds
 from benchmarks.trips_peers import THREADS, Trips, duckdb_trips, polars_trips, window_trips
 from lake.conf import load_conf
-from lake.driving import load_driving
+from lake.driving import DrivingRules, load_driving
 from lake.session import spark_session
 
 POINTS = int(os.environ.get("TELEMATICS_BENCH_POINTS", "10000000"))
@@ -28,20 +29,18 @@ COMPARED = ("start_us", "end_us", "points", "distance_mm")
 
 
 def run() -> list[Row]:
-    """Ours against each peer, for the same trips by hash; the last row is the growth from a tenth of the points."""
-    gap_ms = (
-        1000
-        * load_driving(["sim_phone"], load_conf("local").sources_path, load_conf("local").rules_path)[
-            "sim_phone"
-        ].source.trip_gap_s
-    )
+    """Ours against each peer, for the same trips by hash; then the growth from a tenth of the points, and what it costs to tell
+    walking from driving besides, which no peer does: the device is taken as fixed in the car for the comparisons."""
+    fixed, carried = _driving(carried=False), _driving(carried=True)
+    gap_ms = 1000 * fixed["sim_phone"].source.trip_gap_s
     with tempfile.TemporaryDirectory() as work:
         small = write_points(Path(work) / "small", POINTS // GROWTH, seed=2)
         large = write_points(Path(work) / "large", POINTS)
         spark = _session()
-        _ours(spark, small)
-        _, small_s = cpu_seconds(lambda: _ours(spark, small))
-        ours, ours_s = cpu_seconds(lambda: _ours(spark, large))
+        _ours(spark, small, fixed)
+        _, small_s = cpu_seconds(lambda: _ours(spark, small, fixed))
+        ours, ours_s = cpu_seconds(lambda: _ours(spark, large, fixed))
+        _, carried_s = cpu_seconds(lambda: _ours(spark, large, carried))
         window_trips(spark, small, gap_ms)
         peers = {
             f"window functions of Spark {spark.version}": cpu_seconds(lambda: window_trips(spark, large, gap_ms)),
@@ -55,7 +54,9 @@ def run() -> list[Row]:
             raise RuntimeError(f"the trips differ: {len(ours)} of ours, {len(found)} of {name}")
         rows.append(Row(f"{what}; peer: {name}", ours_s, seconds, "CPU s", f"Spark {spark.version}, {name}"))
     grown = f"{what}; peer: {GROWTH} times the cost of {POINTS / GROWTH / 1e6:.0f} M"
-    return [*rows, Row(grown, ours_s, GROWTH * small_s, "CPU s", f"Spark {spark.version}")]
+    walking = f"{what}, walking told apart; peer: without"
+    growth = Row(grown, ours_s, GROWTH * small_s, "CPU s", f"Spark {spark.version}")
+    return [*rows, growth, Row(walking, carried_s, ours_s, "CPU s", f"Spark {spark.version}")]
 
 
 def digest(trips: Trips) -> str:
@@ -69,12 +70,17 @@ def _session() -> SparkSession:
     return spark_session(conf.model_copy(update={"spark": {**conf.spark, **threads}}), "benchmark")
 
 
-def _ours(spark: SparkSession, path: Path) -> Trips:
+def _driving(carried: bool) -> dict[str, DrivingRules]:
+    """The phone's rules, with the device carried by its owner or fixed in the car."""
+    conf = load_conf("local")
+    found = load_driving(["sim_phone"], conf.sources_path, conf.rules_path)
+    return {name: replace(x, source=x.source.model_copy(update={"carried": carried})) for name, x in found.items()}
+
+
+def _ours(spark: SparkSession, path: Path, sources: dict[str, DrivingRules]) -> Trips:
     from transforms.drives import drives
     from transforms.trips import trips_of
 
-    conf = load_conf("local")
-    sources = load_driving(["sim_phone"], conf.sources_path, conf.rules_path)
     trips = trips_of(drives(spark.read.parquet(str(path)), sources), [])
     timed = trips.withColumns({"start_us": F.unix_micros("start_ts"), "end_us": F.unix_micros("end_ts")})
     found = timed.toPandas()
