@@ -1,4 +1,4 @@
-"""A training frame, checked and put in a fixed order, as arrays."""
+"""Rows to train on, checked and put in a fixed order, as arrays; where they come from is training.frame and training.table."""
 
 from dataclasses import dataclass
 
@@ -6,47 +6,40 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lake.conf import Training
 from lake.errors import TrainingRefused
-from lake.features import FEATURES, WINDOWS_DAYS, Feature, model_features
-from training.credibility import Shrinkage, estimate, periods
-from training.scorer import FeatureSpec
-from training.split import held_out
+from training.scorer_spec import FeatureSpec
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-MINOR_PER_UNIT = 100
-"""Cents in a currency unit; currencies with another exponent (ISO 4217) are refused by nobody yet, so do not load them."""
-OBSERVED_KM = f"km_{max(WINDOWS_DAYS)}"
-KEY = ["policy_id", "vehicle_id", "coverage", "as_of_date"]
-LABELS = ["exposure_years", "claims", "incurred_minor", "currency", "maturity_days"]
-SHRUNK_DENOMINATORS = (
-    "distance_mm", "moving_ms", "limit_known_ms", "phone_known_ms", "harsh_known_mm", "limit_known_mm", "phone_known_mm",
-    "weekend_known_ms", "holiday_known_ms", "idle_known_ms", "weather_known_ms", "road_known_mm",
-)  # fmt: skip
-"""Features over these are rates or shares of driving, so their noise falls with distance."""
-
-
-def needed_columns(version: str) -> list[str]:
-    """Columns of a frame that training reads: key, labels, model features in every window, and distances."""
-    stems = {f.stem for f in model_features(version)} | {"km"}
-    return [*KEY, *LABELS, *(f.name for f in FEATURES[version] if f.stem in stems)]
-
 
 @dataclass(frozen=True)
 class Data:
-    """Rows of one coverage that were observed driving; money in currency units, exposure in car-years."""
+    """Rows of one coverage; money in currency units, exposure in car-years.
+
+    `groups` (rows) are policies: those of one are never apart in a split. `times` (rows) order folds, None without. `offset` (rows)
+    is the insurer's expected loss a car-year, None without. `claims` counts those whose amounts are in `incurred`; `capped` is what a
+    severity is fitted on, None where frequency is fitted alone.
+    """
 
     rows: pd.DataFrame
+    groups: pd.Series
+    times: pd.Series | None
     held: Mask
     exposure: Floats
     claims: Floats
     incurred: Floats
-    capped: Floats
+    capped: Floats | None
     currency: str
     coverage: str
-    without_trips: int
+    version: str
+    features: tuple[FeatureSpec, ...]
+    offset: Floats | None = None
+    offset_column: str | None = None
+    without_trips: int = 0
+    maturity_days: int | None = None
+    credibility_feature: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def fitted(self) -> Mask:
@@ -56,82 +49,41 @@ class Data:
     @property
     def with_amount(self) -> Mask:
         """Rows with claims that cost something: what a severity is fitted on."""
-        return (self.claims > 0) & (self.capped > 0)
+        none = np.zeros(len(self.claims), dtype=bool)
+        return none if self.capped is None else (self.claims > 0) & (self.capped > 0)
+
+    @property
+    def ln_offset(self) -> Floats:
+        """ln(expected loss / its exposure-weighted mean), 0 without an offset."""
+        return np.zeros(len(self.exposure)) if self.offset is None else np.log(self.offset / self.offset_mean)
+
+    @property
+    def offset_mean(self) -> float:
+        """Exposure-weighted mean of the offset, 1 without one."""
+        return 1.0 if self.offset is None else float(np.average(self.offset, weights=self.exposure))
 
 
-def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
-    """Check a frame (lake.tables.FRAME, one coverage, one currency) and give it as arrays, sorted by key.
-
-    Raises TrainingRefused, naming what is wrong and how much of it, below spec.min_claims among others.
-    """
-    _check(frame, spec, version)
-    rows = frame.sort_values(KEY, kind="stable").reset_index(drop=True)
-    driven = rows[OBSERVED_KM].to_numpy(dtype=float, na_value=np.nan) > 0
-    kept = rows[driven].reset_index(drop=True)
-    claims = kept["claims"].to_numpy(dtype=float)
-    if claims.sum() < spec.min_claims:
-        raise TrainingRefused(
-            f"{int(claims.sum())} claims on {len(kept)} rows with driving: at least {spec.min_claims} are needed; "
-            "use a longer history, or lower training.min_claims knowingly"
-        )
-    incurred = kept["incurred_minor"].to_numpy(dtype=float) / MINOR_PER_UNIT
-    return Data(
-        rows=kept,
-        held=held_out(kept["policy_id"], spec.test_share, f"test/{spec.seed}"),
-        exposure=kept["exposure_years"].to_numpy(dtype=float),
-        claims=claims,
-        incurred=incurred,
-        capped=np.minimum(incurred, spec.severity_cap * claims),
-        currency=str(kept["currency"].iloc[0]),
-        coverage=str(kept["coverage"].iloc[0]),
-        without_trips=int((~driven).sum()),
-    )
-
-
-def _check(frame: pd.DataFrame, spec: Training, version: str) -> None:
-    missing = [c for c in needed_columns(version) if c not in frame.columns]
-    if missing:
-        raise TrainingRefused(f"the frame lacks {', '.join(missing)}")
-    if frame.empty:
-        raise TrainingRefused(f"the frame has no rows: 0 claims, at least {spec.min_claims} are needed")
-    for name in ("coverage", "currency"):
-        if frame[name].nunique() != 1:
-            raise TrainingRefused(f"a model is of one {name}; the frame has {', '.join(sorted(frame[name].unique()))}")
-    exposure = frame["exposure_years"].to_numpy(dtype=float, na_value=np.nan)
+def check_labels(exposure: Floats, claims: Floats, names: tuple[str, str]) -> None:
+    """Refuse exposures that are not positive and counts that are none, naming the column and how many rows."""
     bad = int((~(np.isfinite(exposure) & (exposure > 0))).sum())
     if bad:
-        raise TrainingRefused(f"exposure_years is not positive in {bad} of {len(frame)} rows")
-    if (frame["claims"] < 0).any():
-        raise TrainingRefused(f"claims is negative in {int((frame['claims'] < 0).sum())} of {len(frame)} rows")
-    names = [n for n in needed_columns(version) if n not in KEY + LABELS]
-    infinite = [n for n in names if np.isinf(frame[n].to_numpy(dtype=float, na_value=np.nan)).any()]
+        raise TrainingRefused(f"{names[0]} is not positive in {bad} of {len(exposure)} rows")
+    unknown = int((~np.isfinite(claims)).sum())
+    if unknown:
+        raise TrainingRefused(f"{names[1]} is not a number in {unknown} of {len(claims)} rows")
+    negative = int((claims < 0).sum())
+    if negative:
+        raise TrainingRefused(f"{names[1]} is negative in {negative} of {len(claims)} rows")
+
+
+def check_finite(rows: pd.DataFrame, names: list[str]) -> None:
+    """Refuse features with infinite values, by name; what is missing may be trained on."""
+    infinite = [n for n in names if np.isinf(rows[n].to_numpy(dtype=float, na_value=np.nan)).any()]
     if infinite:
         raise TrainingRefused(f"features with infinite values: {', '.join(infinite)}")
 
 
-def feature_specs(data: Data, version: str) -> tuple[FeatureSpec, ...]:
-    """The model's features with their means and, for rates and shares, credibility, from the rows that may be trained on.
-
-    Credibility reads each vehicle once, at its last date in the frame, for later windows contain earlier ones.
-    """
-    fitted = data.rows[data.fitted]
-    last = fitted.drop_duplicates("vehicle_id", keep="last") if data.fitted.any() else fitted
-    exposure = data.exposure[data.fitted]
-    return tuple(_feature_spec(f, fitted, exposure, _shrinkage(f, last)) for f in model_features(version))
-
-
-def _shrinkage(feature: Feature, last: pd.DataFrame) -> Shrinkage | None:
-    if feature.denominator not in SHRUNK_DENOMINATORS:
-        return None
-    segments, km = periods(last, feature.stem, WINDOWS_DAYS)
-    return estimate(segments, km, f"km_{feature.window_days}")
-
-
-def _feature_spec(feature: Feature, rows: pd.DataFrame, exposure: Floats, shrinkage: Shrinkage | None) -> FeatureSpec:
-    values = rows[feature.name].to_numpy(dtype=float, na_value=np.nan)
-    known = np.isfinite(values)
-    mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
-    return FeatureSpec(
-        name=feature.name, text=feature.text or feature.meaning, unit=feature.unit, window_days=feature.window_days,
-        log=feature.log, mean=mean, shrinkage=shrinkage,
-    )  # fmt: skip
+def check_claims(claims: Floats, at_least: int, hint: str) -> None:
+    """Refuse too few claims, with the count."""
+    if claims.sum() < at_least:
+        raise TrainingRefused(f"{int(claims.sum())} claims on {len(claims)} rows{hint}")

@@ -1,9 +1,10 @@
 """Scores rows of raw features with a fitted pair of boosters, with reasons that add up.
 
-Spark's workers, the registered model and notebooks all run this file, so it needs numpy, pandas, pydantic and xgboost only.
+Spark's workers, the registered model and notebooks all run this file, so it needs numpy, numba, pandas, pydantic and xgboost only.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,120 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xgboost as xgb
-from pydantic import BaseModel, ConfigDict, Field
 
 from lake.errors import GateFailed, LakeError
-from training.credibility import Shrinkage, credibility, shrunk
+from training.credibility import credibility
+from training.explainer import Explainer
+from training.reasons import DECIMALS, reasons_of
+from training.scorer_spec import ScorerSpec, codes, design
 
 Floats = npt.NDArray[np.float64]
 
-ADDITIVITY_TOLERANCE = 1e-4
-"""Largest difference, in log units, between an explained margin and an independent prediction."""
-MAX_REASONS = 4
-MIN_REASON = 0.005
-"""Contributions below half a percent of the price are not worth a sentence; they stay in `others`."""
 NORMAL_90 = 1.6448536269514722
 """95 % quantile of the standard normal: the ends of a central 90 % interval."""
-DECIMALS = 9
-"""Doubles are rounded once, here, so that a rerun states the same figures."""
 FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE = "frequency.ubj", "severity.ubj", "scorer.json"
 OUTPUTS = (
     "frequency", "severity", "pure_premium", "relativity", "reasons", "others", "base", "calibration", "credibility",
     "pure_premium_lower", "pure_premium_upper",
 )  # fmt: skip
-
-
-class FeatureSpec(BaseModel):
-    """A feature as the model was trained on it; `mean` is its exposure-weighted mean in the frame."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    text: str
-    unit: str
-    window_days: int
-    log: bool
-    mean: float
-    shrinkage: Shrinkage | None
-
-
-class ScorerSpec(BaseModel):
-    """Everything besides the two boosters that a score is made from. All of it is required: a model whose base margin
-    went missing would be off by the mean rate, in silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    coverage: str
-    currency: str
-    feature_version: str
-    features: tuple[FeatureSpec, ...]
-    frequency_base_margin: float = Field(description="ln(claims a car-year)", allow_inf_nan=False)
-    severity_base_margin: float = Field(description="ln(currency units a claim)", allow_inf_nan=False)
-    alpha_frequency: float = Field(description="claims / expected claims on the training part", gt=0, allow_inf_nan=False)
-    alpha_severity: float = Field(description="incurred / expected incurred on the training part", gt=0, allow_inf_nan=False)
-    base: float = Field(description="exposure-weighted mean of the frame's raw ln pure premium", allow_inf_nan=False)
-    fallback_frequency: float = Field(description="frame mean, claims a car-year", gt=0, allow_inf_nan=False)
-    fallback_severity: float = Field(description="frame mean, currency units a claim", gt=0, allow_inf_nan=False)
-    fallback_sd: float = Field(description="standard deviation of ln pure premium between the frame's rows", ge=0)
-    credibility_feature: str
-    interval_credibility: tuple[float, ...] = Field(description="knots, share")
-    interval_sd: tuple[float, ...] = Field(description="standard deviation of ln pure premium at the knots")
-
-    @property
-    def calibration(self) -> float:
-        """ln(final) - ln(raw), the same for every row."""
-        return float(np.log(self.alpha_frequency) + np.log(self.alpha_severity))
-
-    @property
-    def names(self) -> list[str]:
-        """Features in the boosters' order."""
-        return [f.name for f in self.features]
-
-    @property
-    def inputs(self) -> list[str]:
-        """Columns that score() needs: the features and the distances that their credibility depends on."""
-        return list(dict.fromkeys([*self.names, *(f.shrinkage.km for f in self.features if f.shrinkage)]))
-
-    @property
-    def displayed(self) -> FeatureSpec:
-        """The feature whose credibility stands for the row's."""
-        return next(f for f in self.features if f.name == self.credibility_feature)
-
-
-def design(rows: pd.DataFrame, features: tuple[FeatureSpec, ...]) -> Floats:
-    """The matrix (rows x features) that boosters and GLMs see: raw values after credibility, NaN where not observed.
-
-    Raises LakeError naming the columns that are missing or hold infinite values.
-    """
-    needed = dict.fromkeys([*(f.name for f in features), *(f.shrinkage.km for f in features if f.shrinkage)])
-    missing = [n for n in needed if n not in rows.columns]
-    if missing:
-        raise LakeError(f"features missing: {', '.join(missing)}; the model needs them by name")
-    values = {n: rows[n].to_numpy(dtype=float, na_value=np.nan) for n in needed}
-    infinite = [n for n, v in values.items() if np.isinf(v).any()]
-    if infinite:
-        raise LakeError(f"features with infinite values: {', '.join(infinite)}")
-    columns = [shrunk(values[f.name], values[f.shrinkage.km], f.shrinkage) if f.shrinkage else values[f.name] for f in features]
-    return np.column_stack(columns) if columns else np.empty((len(rows), 0))
-
-
-def matrix(x: Floats, names: list[str], base_margin: float | Floats, threads: int = 0) -> xgb.DMatrix:
-    """A DMatrix that carries its base margin; XGBoost would otherwise put an estimate of its own in its place."""
-    margin = np.broadcast_to(np.asarray(base_margin, dtype=np.float32), (len(x),))
-    return xgb.DMatrix(x, feature_names=names, base_margin=margin, nthread=threads or None)
-
-
-def explained(booster: xgb.Booster, data: xgb.DMatrix, what: str) -> tuple[Floats, Floats]:
-    """Exact TreeSHAP: (margin [rows], contributions [rows x features]) in log units, checked against a prediction.
-
-    Raises GateFailed naming how many rows do not add up or are not finite.
-    """
-    margin = booster.predict(data, output_margin=True).astype(float)
-    parts = booster.predict(data, pred_contribs=True, strict_shape=False).astype(float)
-    off = ~(np.abs(parts.sum(axis=1) - margin) <= ADDITIVITY_TOLERANCE)
-    if off.any():
-        raise GateFailed(f"{what}: contributions of {int(off.sum())} of {len(margin)} rows do not add up to the prediction")
-    return margin, parts[:, :-1]
 
 
 @dataclass(frozen=True)
@@ -137,11 +40,15 @@ class Scorer:
 
     @classmethod
     def from_parts(cls, parts: dict[str, bytes], threads: int = 0) -> Self:
-        """From the bytes of the three files of a model, by file name."""
-        boosters = [xgb.Booster(model_file=bytearray(parts[name])) for name in (FREQUENCY_FILE, SEVERITY_FILE)]
+        """From the bytes of the three files of a model, by file name. Raises LakeError for files that are not such a pair."""
+        spec = ScorerSpec.parse(parts[SPEC_FILE])
+        boosters = [booster_of(parts[name], name) for name in (FREQUENCY_FILE, SEVERITY_FILE)]
         for booster in boosters if threads else ():
             booster.set_param({"nthread": threads})
-        return cls(ScorerSpec.model_validate_json(parts[SPEC_FILE]), *boosters)
+        scorer = cls(spec, *boosters)
+        for explainer in scorer.explainers:
+            explainer.check()
+        return scorer
 
     @classmethod
     def load(cls, folder: Path, threads: int = 0) -> Self:
@@ -156,6 +63,21 @@ class Scorer:
             SPEC_FILE: self.spec.model_dump_json(indent=1).encode(),
         }
 
+    @cached_property
+    def explainers(self) -> tuple[Explainer, Explainer]:
+        """Of frequency and of severity."""
+        features = self.spec.features
+        return Explainer(self.frequency, "frequency", features), Explainer(self.severity, "severity", features)
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Frequency, severity, pure premium and relativity, without reasons; as score() states them, errors too."""
+        s, x, offset = self.spec, design(rows, self.spec.features), self.spec.ln_offset(rows)
+        bases = s.frequency_base_margin + offset, s.severity_base_margin
+        frequency, severity = (e.margin(x, base) for e, base in zip(self.explainers, bases, strict=True))
+        out = pd.DataFrame(self._levels(frequency, severity, offset), index=rows.index).round(DECIMALS)
+        _refuse_not_finite(out)
+        return out
+
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Score rows of raw features (columns `spec.inputs`); returns OUTPUTS in the rows' order and index.
 
@@ -164,31 +86,53 @@ class Scorer:
         ln(pure_premium) = base + sum(reasons) + others + calibration. Raises LakeError for missing features and GateFailed
         for rows that do not add up or are not finite.
         """
-        s = self.spec
-        x = design(rows, s.features)
-        frequency, by_frequency = explained(self.frequency, matrix(x, s.names, s.frequency_base_margin), "frequency")
-        severity, by_severity = explained(self.severity, matrix(x, s.names, s.severity_base_margin), "severity")
+        s, x, offset = self.spec, design(rows, self.spec.features), self.spec.ln_offset(rows)
+        frequency, by_frequency = self.explainers[0].explained(x, s.frequency_base_margin + offset)
+        severity, by_severity = self.explainers[1].explained(x, s.severity_base_margin)
         contributions = np.round(by_frequency + by_severity, DECIMALS)
-        raw, z = frequency + severity, self._credibility(rows)
-        listed, reasons = self._reasons(rows, contributions)
-        premium = np.exp(raw + s.calibration)
+        listed, reasons = reasons_of(s.features, self._observed(rows), contributions)
+        scored = pd.DataFrame(self._stated(rows, frequency, severity, offset, listed), index=rows.index)[
+            [name for name in OUTPUTS if name != "reasons"]
+        ].round(DECIMALS)
+        _refuse_not_finite(scored)
+        scored.insert(OUTPUTS.index("reasons"), "reasons", pd.Series(reasons, index=rows.index, dtype=object))
+        return scored
+
+    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Contributions of every feature to ln pure premium (rows x features), which reasons are the strongest of."""
+        s, x = self.spec, design(rows, self.spec.features)
+        bases = s.frequency_base_margin + s.ln_offset(rows), s.severity_base_margin
+        parts = [e.explained(x, base)[1] for e, base in zip(self.explainers, bases, strict=True)]
+        return pd.DataFrame(parts[0] + parts[1], columns=s.names, index=rows.index)
+
+    def _levels(self, frequency: Floats, severity: Floats, offset: Floats) -> dict[str, Floats]:
+        s = self.spec
+        ln_frequency = frequency + np.log(s.alpha_frequency)
+        ln_frequency = ln_frequency + s.recalibrated(ln_frequency)
+        rate, amount = np.exp(ln_frequency), np.exp(severity) * s.alpha_severity
+        relativity = np.exp(frequency + severity - offset - s.base)
+        return {"frequency": rate, "severity": amount, "pure_premium": rate * amount, "relativity": relativity}
+
+    def _stated(self, rows: pd.DataFrame, frequency: Floats, severity: Floats, offset: Floats, listed: Floats) -> dict[str, Any]:
+        s, z, levels = self.spec, self._credibility(rows), self._levels(frequency, severity, offset)
+        premium = levels["pure_premium"]
         spread = np.exp(NORMAL_90 * np.interp(z, s.interval_credibility, s.interval_sd))
-        out = {
-            "frequency": np.exp(frequency) * s.alpha_frequency,
-            "severity": np.exp(severity) * s.alpha_severity,
-            "pure_premium": premium,
-            "relativity": np.exp(raw - s.base),
-            "others": raw - s.base - listed,
-            "base": s.base,
-            "calibration": s.calibration,
+        return levels | {
+            "others": frequency + severity - offset - s.base - listed,
+            "base": s.base + offset,
+            "calibration": s.balance + s.recalibrated(frequency + np.log(s.alpha_frequency)),
             "credibility": z,
             "pure_premium_lower": premium / spread,
             "pure_premium_upper": premium * spread,
         }
-        scored = pd.DataFrame(out, index=rows.index).round(DECIMALS)
-        _refuse_not_finite(scored)
-        scored.insert(OUTPUTS.index("reasons"), "reasons", pd.Series(reasons, index=rows.index, dtype=object))
-        return scored
+
+    def _observed(self, rows: pd.DataFrame) -> Floats:
+        """Raw values (rows x features), codes for categories."""
+        columns = [
+            codes(rows[f.name], f) if f.kind == "category" else rows[f.name].to_numpy(dtype=float, na_value=np.nan)
+            for f in self.spec.features
+        ]
+        return np.column_stack(columns)
 
     def fallback(self) -> dict[str, Any]:
         """The declared fallback for a policy that the model may not or cannot see: the frame's mean frequency and pure
@@ -204,46 +148,23 @@ class Scorer:
         return {k: round(v, DECIMALS) for k, v in values.items()} | {"reasons": []}
 
     def _credibility(self, rows: pd.DataFrame) -> Floats:
-        shrinkage = self.spec.displayed.shrinkage
+        shrinkage = self.spec.displayed.shrinkage if self.spec.displayed else None
         if shrinkage is None:
             return np.ones(len(rows))
         return credibility(rows[shrinkage.km].to_numpy(dtype=float, na_value=np.nan), shrinkage.k_km)
 
-    def _reasons(self, rows: pd.DataFrame, contributions: Floats) -> tuple[Floats, list[list[dict[str, Any]]]]:
-        """Sum of the listed contributions per row, and the reasons, strongest first."""
-        features = self.spec.features
-        values = rows[self.spec.names].to_numpy(dtype=float, na_value=np.nan)
-        order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MAX_REASONS]
-        top = np.take_along_axis(contributions, order, axis=1)
-        kept = np.abs(top) >= MIN_REASON
-        observed = np.take_along_axis(values, order, axis=1)
-        reasons = [
-            [reason(features[j], v, c) for j, v, c, k in zip(*row, strict=True) if k]
-            for row in zip(order.tolist(), observed.tolist(), top.tolist(), kept.tolist(), strict=True)
-        ]
-        return np.where(kept, top, 0.0).sum(axis=1), reasons
+
+def booster_of(content: bytes, name: str) -> xgb.Booster:
+    """A booster from UBJSON. Raises LakeError for bytes that are none: a pickle, a file cut short, another format."""
+    try:
+        if not content.startswith(b"{"):
+            raise xgb.core.XGBoostError("not universal binary JSON")
+        return xgb.Booster(model_file=bytearray(content))
+    except xgb.core.XGBoostError as e:
+        raise LakeError(f"{name} is not a booster in universal binary JSON: {str(e).strip().splitlines()[-1][:200]}") from e
 
 
 def _refuse_not_finite(scored: pd.DataFrame) -> None:
     bad = ~np.isfinite(scored.to_numpy(dtype=float)).all(axis=1)
     if bad.any():
         raise GateFailed(f"the model returned a value that is not finite for {int(bad.sum())} of {len(scored)} rows")
-
-
-def reason(feature: FeatureSpec, value: float, contribution: float) -> dict[str, Any]:
-    """One reason: the feature, a sentence with its value, the average and the direction, and its share of ln price."""
-    known = np.isfinite(value)
-    seen = f"{_amount(feature, value)}, average {_amount(feature, feature.mean)}" if known else "not known, average taken"
-    change = 100 * (np.exp(contribution) - 1)
-    effect = f"{'raises' if change > 0 else 'lowers'} the price by {abs(change):.1f} %"
-    text = f"{feature.text}, last {feature.window_days} days: {seen}; {effect}"
-    stated = round(value, DECIMALS) if known else None
-    return {"feature": feature.name, "text": text, "value": stated, "contribution": contribution}
-
-
-def _amount(feature: FeatureSpec, value: float) -> str:
-    if feature.log:
-        return f"{np.expm1(value):.3g} {feature.unit.removeprefix('ln ')}"
-    if feature.unit == "share":
-        return f"{100 * value:.1f} %"
-    return f"{value:.3g} {feature.unit}"
