@@ -22,7 +22,7 @@ from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.tables import TABLES
 from registry.champion import Registered, load
 from registry.store import CHAMPION
-from training.scorer import DECIMALS
+from training.reasons import DECIMALS
 from transforms import moves
 from transforms.exposure import COVER_KEY, valid_at
 from transforms.reference import content

@@ -22,7 +22,8 @@ from lake.errors import InputError, LakeError, TelematicsError
 from lake.tables import LINEAGE_TYPE, SCORES
 from registry.champion import Registered, champion, load
 from registry.store import CHAMPION
-from training.scorer import DECIMALS, OUTPUTS, Scorer
+from training.reasons import DECIMALS
+from training.scorer import OUTPUTS, Scorer
 from transforms.consent import PRICING
 from transforms.exposure import COVER_KEY, in_force, valid_at
 

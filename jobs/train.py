@@ -13,8 +13,8 @@ from lake.delta import Lake
 from lake.errors import TrainingRefused
 from registry.log import register
 from registry.origin import git_commit
-from training.data import needed_columns
 from training.evidence import FrameFacts
+from training.frame import needed_columns
 from training.metrics import Estimate
 from training.pipeline import train as fit
 

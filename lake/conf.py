@@ -1,7 +1,7 @@
 """Configuration: conf/<env>.yml, checked, with TELEMATICS_* variables on top (TELEMATICS_LAKE=..., nested by __)."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -57,6 +57,10 @@ class Training(Section):
     seed: int = 20260101
     feature_version: Annotated[FeatureVersion, Field(description="of the frames and models made from now on")] = FEATURE_VERSION_1
     severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
+    over_base: Annotated[bool, Field(description="price over the policy's base premium as the insurer's expected loss")] = False
+    search_trials: Annotated[int, Field(ge=0, le=500, description="hyperparameters tried besides the default ones")] = 0
+    calibration: Annotated[Literal["balance", "isotonic"], Field(description="of frequency")] = "balance"
+    distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 20_000_000
 
 
 class LeaseLimits(Section):

@@ -18,13 +18,14 @@ from registry.store import connect, local_store, model_name
 from training.card import model_card
 from training.evidence import Evidence
 from training.plots import figures
-from training.scorer import OUTPUTS, ScorerSpec
+from training.scorer import OUTPUTS
+from training.scorer_spec import ScorerSpec
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pydantic-settings", "pyyaml", "xgboost")
+REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas", "pydantic", "pydantic-settings", "pyyaml", "xgboost")
 _NAMES = dict(zip(("frequency", "severity", "spec", "lineage"), FILES, strict=True))
 
 

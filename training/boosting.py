@@ -4,21 +4,18 @@ Both get a base margin, ln of the mean, in training and in scoring: XGBoost esti
 given and silently uses it where the margin is left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from lake.errors import TrainingRefused
-from lake.features import Sign
-from training.scorer import matrix
+from training.scorer_spec import FeatureSpec, matrix, types_of
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-EARLY_STOPPING_ROUNDS = 25
 THREADS = 2
 _COMMON: dict[str, Any] = {"tree_method": "hist", "nthread": THREADS, "eta": 0.05, "lambda": 1.0}
 
@@ -30,6 +27,10 @@ class Recipe:
     name: str
     params: dict[str, Any]
     max_rounds: int
+
+    def changed(self, params: dict[str, Any], max_rounds: int) -> "Recipe":
+        """With other parameters on top of its own."""
+        return replace(self, params={**self.params, **params}, max_rounds=max_rounds)
 
 
 FREQUENCY = Recipe(
@@ -49,11 +50,10 @@ SEVERITY = Recipe(
 
 @dataclass(frozen=True)
 class Problem:
-    """What a booster is fitted to: features x, label y, base margin and weight a row."""
+    """What a booster is fitted to: design x of `features`, label y, base margin and weight a row."""
 
     x: Floats
-    names: list[str]
-    signs: tuple[Sign, ...]
+    features: tuple[FeatureSpec, ...]
     y: Floats
     base_margin: Floats
     weight: Floats | None = None
@@ -61,29 +61,23 @@ class Problem:
     def data(self, rows: Mask | None = None, weight: Floats | None = None) -> xgb.DMatrix:
         """The rows as a DMatrix; `weight` takes the place of the problem's own."""
         chosen = slice(None) if rows is None else rows
-        out = matrix(self.x[chosen], self.names, self.base_margin[chosen], THREADS)
+        out = matrix(self.x[chosen], [f.name for f in self.features], self.base_margin[chosen], THREADS, types_of(self.features))
         out.set_label(self.y[chosen])
         used = self.weight if weight is None else weight
         if used is not None:
             out.set_weight(used[chosen])
         return out
 
+    def part(self, rows: Mask, times: Floats) -> "Problem":
+        """The rows, each with its weight times `times`."""
+        own = np.ones(len(self.y)) if self.weight is None else self.weight
+        return Problem(self.x[rows], self.features, self.y[rows], self.base_margin[rows], (own * times)[rows])
+
 
 def params_of(recipe: Recipe, problem: Problem, seed: int) -> dict[str, Any]:
     """XGBoost's parameters with monotone constraints and seed."""
-    constraints = "(" + ",".join(str(s) for s in problem.signs) + ")"
+    constraints = "(" + ",".join(str(f.sign) for f in problem.features) + ")"
     return {**recipe.params, "monotone_constraints": constraints, "seed": seed}
-
-
-def rounds_by_early_stopping(recipe: Recipe, problem: Problem, validation: Mask, seed: int) -> int:
-    """Number of trees with the best deviance on `validation` (policies of the training part, never of the test part)."""
-    if validation.all() or not validation.any():
-        raise TrainingRefused(f"{recipe.name}: no policies to validate on among {len(validation)} rows")
-    booster = xgb.train(
-        params_of(recipe, problem, seed), problem.data(~validation), recipe.max_rounds,
-        evals=[(problem.data(validation), "validation")], early_stopping_rounds=EARLY_STOPPING_ROUNDS, verbose_eval=False,
-    )  # fmt: skip
-    return int(booster.best_iteration) + 1
 
 
 def fit(recipe: Recipe, problem: Problem, rounds: int, seed: int, weight: Floats | None = None) -> xgb.Booster:
@@ -91,6 +85,7 @@ def fit(recipe: Recipe, problem: Problem, rounds: int, seed: int, weight: Floats
     return xgb.train(params_of(recipe, problem, seed), problem.data(weight=weight), rounds)
 
 
-def margins(booster: xgb.Booster, x: Floats, names: list[str], base_margin: float) -> Floats:
+def margins(booster: xgb.Booster, x: Floats, features: tuple[FeatureSpec, ...], base_margin: float | Floats) -> Floats:
     """Raw ln prediction a row at exposure 1."""
-    return np.asarray(booster.predict(matrix(x, names, base_margin, THREADS), output_margin=True), dtype=float)
+    data = matrix(x, [f.name for f in features], base_margin, THREADS, types_of(features))
+    return np.asarray(booster.predict(data, output_margin=True), dtype=float)

@@ -17,9 +17,9 @@ Mask = npt.NDArray[np.bool_]
 class Data:
     """Rows of one coverage; money in currency units, exposure in car-years.
 
-    `groups` (rows) are policies: those of one are never apart in a split. `times` (rows) order folds, None without. `offset` (rows)
-    is the insurer's expected loss a car-year, None without. `claims` counts those whose amounts are in `incurred`; `capped` is what a
-    severity is fitted on, None where frequency is fitted alone.
+    `groups` (rows) are policies: those of one are never apart in a split. `times` (rows) order folds, None without. `offset`
+    (rows) is the insurer's expected loss a car-year, None without. `claims` counts those whose amounts are in `incurred`;
+    `capped` is what a severity is fitted on, None where frequency is fitted alone.
     """
 
     rows: pd.DataFrame

@@ -9,9 +9,9 @@ import pandas as pd
 from lake.errors import TrainingRefused
 from training import metrics as m
 from training.data import Data
-from training.glm import Glm, fit_glm
+from training.glm import Glm, fit_gam, fit_glm
 from training.metrics import Estimate
-from training.scorer import Scorer, matrix
+from training.scorer import Scorer
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,32 +27,42 @@ class Measured(TypedDict):
     lorenz: dict[str, pd.DataFrame]
 
 
-def glms(data: Data, x: Floats, names: list[str]) -> dict[str, Glm]:
-    """A Poisson GLM of frequency and a gamma GLM of severity on the training part, same features."""
-    f, s = data.fitted, data.fitted & data.with_amount
-    return {
-        "frequency": fit_glm("poisson", x[f], names, data.claims[f] / data.exposure[f], data.exposure[f]),
-        "severity": fit_glm("gamma", x[s], names, data.capped[s] / data.claims[s], data.claims[s]),
+def glms(data: Data, x: Floats) -> dict[str, Glm]:
+    """What a reviewer knows, on the training part and the same features: a Poisson GLM of frequency, linear (`frequency`) and
+    with splines (`frequency_splines`), and a gamma GLM of severity where there are amounts."""
+    f, s, names = data.fitted, data.fitted & data.with_amount, [c.name for c in data.features]
+    # an offset is in the weight: claims over expected claims
+    e = data.exposure * np.exp(data.ln_offset)
+    coded = np.array([c.kind == "category" for c in data.features])
+    found = {
+        "frequency": fit_glm("poisson", x[f], names, data.claims[f] / e[f], e[f]),
+        "frequency_splines": fit_gam("poisson", x[f], coded, data.claims[f] / e[f], e[f]),
     }
+    if data.capped is not None and s.any():
+        found["severity"] = fit_glm("gamma", x[s], names, data.capped[s] / data.claims[s], data.claims[s])
+    return found
 
 
 def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], seed: int) -> Measured:
     """Metrics with intervals, the lift and Lorenz tables, and the test part's predictions."""
-    frequency, severity = _predicted(x, scorer)
-    glm_rate = references["frequency"].predict(x)
-    held = data.held
+    predicted = scorer.predict(data.rows)
+    frequency, severity = (predicted[c].to_numpy() for c in ("frequency", "severity"))
+    held, relative = data.held, np.exp(data.ln_offset)
     claims, exposure = data.claims[held], data.exposure[held]
     if not claims.sum():
         raise TrainingRefused(f"the {int(held.sum())} rows held out have no claims: nothing can be measured")
-    expected = {"model": (frequency * data.exposure)[held], "glm": (glm_rate * data.exposure)[held]}
+    rates = {"model": frequency, "glm": references["frequency"].predict(x) * relative}
+    rates["gam"] = references["frequency_splines"].predict(x) * relative
+    expected = {name: (rate * data.exposure)[held] for name, rate in rates.items()}
     null_rate = data.claims[data.fitted].sum() / data.exposure[data.fitted].sum()
-    draws = m.policy_draws(data.rows["policy_id"][held], m.DRAWS, seed)
-    test = data.rows.loc[held, ["policy_id", "vehicle_id", "as_of_date"]].assign(
+    draws = m.policy_draws(data.groups[held], m.DRAWS, seed)
+    test = _key(data).assign(
         exposure_years=exposure, claims=claims.astype(int), incurred=data.incurred[held], predicted=expected["model"],
         predicted_glm=expected["glm"], pure_premium=(frequency * severity)[held],
     )  # fmt: skip
     measured = _frequency_metrics(claims, exposure, expected, null_rate, draws)
-    measured |= _severity_metrics(data, severity, references["severity"].predict(x), seed)
+    if "severity" in references:
+        measured |= _severity_metrics(data, severity, references["severity"].predict(x), seed)
     measured |= _balance(data, frequency, severity, draws) | _decomposition(claims, exposure, expected["model"])
     return {
         "metrics": measured,
@@ -62,11 +72,12 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
     }
 
 
-def _predicted(x: Floats, scorer: Scorer) -> tuple[Floats, Floats]:
-    s = scorer.spec
-    frequency = scorer.frequency.predict(matrix(x, s.names, s.frequency_base_margin)) * s.alpha_frequency
-    severity = scorer.severity.predict(matrix(x, s.names, s.severity_base_margin)) * s.alpha_severity
-    return np.asarray(frequency, dtype=float), np.asarray(severity, dtype=float)
+def _key(data: Data) -> pd.DataFrame:
+    """Who the held-out rows are of: policy, vehicle and date of the lake's frames; of other tables group and date."""
+    found = pd.DataFrame({"policy_id": data.groups[data.held].to_numpy()}, index=data.rows.index[data.held])
+    names = [n for n in ("vehicle_id",) if n in data.rows]
+    found[names] = data.rows.loc[data.held, names]
+    return found if data.times is None else found.assign(as_of_date=data.times[data.held])
 
 
 def _frequency_metrics(
@@ -82,8 +93,8 @@ def _frequency_metrics(
             f"frequency_{name}_gini": m.estimated(m.gini(claims, exposure, mu / exposure), draws),
             f"frequency_{name}_actual_over_expected": m.estimated(m.ratio_of(claims, mu), draws),
         }
-    gain = m.mean_of(units["glm"] - units["model"], exposure)
-    return out | {"frequency_deviance_gain_over_glm": m.estimated(gain, draws)}
+    gains = {f"frequency_deviance_gain_over_{n}": m.mean_of(units[n] - units["model"], exposure) for n in units if n != "model"}
+    return out | {name: m.estimated(gain, draws) for name, gain in gains.items()}
 
 
 def _severity_metrics(data: Data, severity: Floats, glm: Floats, seed: int) -> dict[str, Estimate]:
@@ -92,11 +103,13 @@ def _severity_metrics(data: Data, severity: Floats, glm: Floats, seed: int) -> d
     if not rows.any():
         return {}
     fitted = data.fitted & data.with_amount
+    if data.capped is None:
+        return {}
     y, claims = data.capped[rows] / data.claims[rows], data.claims[rows]
     scale = data.capped[fitted].sum() / (data.claims * severity)[fitted].sum()
     null_amount = np.full(len(y), data.capped[fitted].sum() / data.claims[fitted].sum())
     null = claims * m.gamma_unit_deviance(y, null_amount)
-    draws = m.policy_draws(data.rows["policy_id"][rows], m.DRAWS, seed)
+    draws = m.policy_draws(data.groups[rows], m.DRAWS, seed)
     out = {"severity_null_deviance": m.estimated(m.mean_of(null, claims), draws)}
     for name, mu in {"model": severity[rows] * scale, "glm": glm[rows]}.items():
         unit = claims * m.gamma_unit_deviance(y, mu)

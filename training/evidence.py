@@ -21,7 +21,8 @@ class FrameFacts:
     incurred: float
     without_trips: int
     as_of_dates: tuple[dt.date, ...]
-    maturity_days: int
+    maturity_days: int | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

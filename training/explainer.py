@@ -49,7 +49,7 @@ class Explainer:
             return np.zeros(0)
         base = np.broadcast_to(np.asarray(base_margin, dtype=np.float32), (len(x),))
         if any(f.kind == "category" for f in self.features):
-            data = self._matrix(x, base)
+            data = self._matrix(x, base_margin)
             return np.asarray(self.booster.predict(data, output_margin=True), dtype=float)
         found: npt.NDArray[Any] = self.booster.inplace_predict(
             x.astype(np.float32), base_margin=base, predict_type="margin", validate_features=False
@@ -65,7 +65,9 @@ class Explainer:
         parts, bias = self._contributions(x)
         off = ~(np.abs(parts.sum(axis=1) + bias + base_margin - margin) <= ADDITIVITY_TOLERANCE)
         if off.any():
-            raise GateFailed(f"{self.what}: contributions of {int(off.sum())} of {len(margin)} rows do not add up to the prediction")
+            raise GateFailed(
+                f"{self.what}: contributions of {int(off.sum())} of {len(margin)} rows do not add up to the prediction"
+            )
         return margin, parts
 
     def _contributions(self, x: Floats) -> tuple[Floats, float | Floats]:

@@ -1,6 +1,7 @@
 """The lake's own training frame (lake.tables.FRAME) as data to train on: features of the catalogue, with credibility."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
     return replace(data, features=feature_specs(data, version))
 
 
-def _over_base(rows: pd.DataFrame, spec: Training) -> dict[str, Floats | str]:
+def _over_base(rows: pd.DataFrame, spec: Training) -> dict[str, Any]:
     if not spec.over_base:
         return {}
     base = rows[BASE_PREMIUM].to_numpy(dtype=float, na_value=np.nan)

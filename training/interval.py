@@ -13,7 +13,7 @@ import xgboost as xgb
 
 from training.boosting import Problem, Recipe, fit, margins
 from training.credibility import credibility
-from training.scorer import FeatureSpec
+from training.scorer_spec import FeatureSpec
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,14 +40,11 @@ class Fitted:
 
     def margin(self, x: Floats) -> Floats:
         """Margin of the booster itself."""
-        return margins(self.booster, x, self.problem.names, self.base_margin)
+        return margins(self.booster, x, self.problem.features, self.base_margin)
 
     def _refit(self, draw: Floats, x: Floats, seed: int) -> Floats:
-        p = self.problem
-        own = np.ones(len(p.y)) if p.weight is None else p.weight
-        drawn = draw > 0
-        part = Problem(p.x[drawn], p.names, p.signs, p.y[drawn], p.base_margin[drawn], (own * draw)[drawn])
-        return margins(fit(self.recipe, part, self.rounds, seed), x, p.names, self.base_margin)
+        part = self.problem.part(draw > 0, draw)
+        return margins(fit(self.recipe, part, self.rounds, seed), x, part.features, self.base_margin)
 
 
 def spread(pair: tuple[Fitted, Fitted], features: tuple[FeatureSpec, ...], x: Floats, km: Floats, z: Floats, seed: int) -> tuple[
@@ -61,9 +58,11 @@ def spread(pair: tuple[Fitted, Fitted], features: tuple[FeatureSpec, ...], x: Fl
     chosen = rng.permutation(len(x))[:SAMPLE_ROWS]
     x, km, z = x[chosen], km[chosen], z[chosen]
     variance = (pair[0].refits(x, seed) + pair[1].refits(x, seed)).var(axis=0, ddof=1)
-    drawn = [_drawn(x, km, features, rng) for _ in range(FEATURE_DRAWS)]
-    variance = variance + np.stack([sum(f.margin(d) for f in pair) for d in drawn]).var(axis=0, ddof=1)
-    bands = np.array_split(np.argsort(z, kind="stable"), min(BANDS, len(z)))
+    if any(f.shrinkage for f in features):
+        drawn = [_drawn(x, km, features, rng) for _ in range(FEATURE_DRAWS)]
+        variance = variance + np.stack([pair[0].margin(d) + pair[1].margin(d) for d in drawn]).var(axis=0, ddof=1)
+    # without credibility all rows are one band
+    bands = np.array_split(np.argsort(z, kind="stable"), min(BANDS, len(np.unique(z))))
     knots = [(float(z[b].mean()), float(np.sqrt(variance[b].mean()))) for b in bands]
     return tuple(k for k, _ in knots), tuple(sd for _, sd in knots)
 

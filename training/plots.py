@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from training.evidence import Evidence
-from training.scorer import design
+from training.scorer_spec import design
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,9 @@ DECIMALS = 9
 """Doubles are rounded once, here, so that a rerun states the same figures."""
 
 
-def reasons_of(features: tuple[FeatureSpec, ...], values: Floats, contributions: Floats) -> tuple[Floats, list[list[dict[str, Any]]]]:
+def reasons_of(
+    features: tuple[FeatureSpec, ...], values: Floats, contributions: Floats
+) -> tuple[Floats, list[list[dict[str, Any]]]]:
     """Sum of the listed contributions per row, and the reasons, strongest first; both arguments are rows x features."""
     order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MAX_REASONS]
     top = np.take_along_axis(contributions, order, axis=1)

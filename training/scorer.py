@@ -1,6 +1,7 @@
 """Scores rows of raw features with a fitted pair of boosters, with reasons that add up.
 
-Spark's workers, the registered model and notebooks all run this file, so it needs numpy, numba, pandas, pydantic and xgboost only.
+Spark's workers, the registered model and notebooks all run this file, so it needs numpy, numba, pandas, pydantic and
+xgboost only.
 """
 
 from dataclasses import dataclass
@@ -72,8 +73,9 @@ class Scorer:
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Frequency, severity, pure premium and relativity, without reasons; as score() states them, errors too."""
         s, x, offset = self.spec, design(rows, self.spec.features), self.spec.ln_offset(rows)
-        bases = s.frequency_base_margin + offset, s.severity_base_margin
-        frequency, severity = (e.margin(x, base) for e, base in zip(self.explainers, bases, strict=True))
+        by_frequency, by_severity = self.explainers
+        frequency = by_frequency.margin(x, s.frequency_base_margin + offset)
+        severity = by_severity.margin(x, s.severity_base_margin)
         out = pd.DataFrame(self._levels(frequency, severity, offset), index=rows.index).round(DECIMALS)
         _refuse_not_finite(out)
         return out
@@ -101,9 +103,9 @@ class Scorer:
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Contributions of every feature to ln pure premium (rows x features), which reasons are the strongest of."""
         s, x = self.spec, design(rows, self.spec.features)
-        bases = s.frequency_base_margin + s.ln_offset(rows), s.severity_base_margin
-        parts = [e.explained(x, base)[1] for e, base in zip(self.explainers, bases, strict=True)]
-        return pd.DataFrame(parts[0] + parts[1], columns=s.names, index=rows.index)
+        by_frequency = self.explainers[0].explained(x, s.frequency_base_margin + s.ln_offset(rows))[1]
+        by_severity = self.explainers[1].explained(x, s.severity_base_margin)[1]
+        return pd.DataFrame(by_frequency + by_severity, columns=s.names, index=rows.index)
 
     def _levels(self, frequency: Floats, severity: Floats, offset: Floats) -> dict[str, Floats]:
         s = self.spec

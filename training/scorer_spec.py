@@ -20,8 +20,8 @@ NUMBER, CATEGORY = "q", "c"
 
 
 class FeatureSpec(BaseModel):
-    """A feature as the model was trained on it; `mean` is its exposure-weighted mean in the frame, `levels` are a category's, in the
-    order of their codes; `sign` +1 or -1 where the price may only rise or fall with it."""
+    """A feature as the model was trained on it; `mean` is its exposure-weighted mean in the frame, `levels` are a category's, in
+    the order of their codes; `sign` +1 or -1 where the price may only rise or fall with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,7 +53,7 @@ class ScorerSpec(BaseModel):
     severity_base_margin: float = Field(description="ln(currency units a claim)", allow_inf_nan=False)
     alpha_frequency: float = Field(description="claims / expected claims on the training part", gt=0, allow_inf_nan=False)
     alpha_severity: float = Field(description="incurred / expected incurred on the training part", gt=0, allow_inf_nan=False)
-    base: float = Field(description="exposure-weighted mean of the frame's raw ln pure premium, offset left out", allow_inf_nan=False)
+    base: float = Field(description="exposure-weighted mean of the frame's raw ln premium, no offset", allow_inf_nan=False)
     offset: str | None = Field(default=None, description="column: the insurer's expected loss, currency units a car-year")
     offset_mean: float = Field(default=1.0, description="the frame's exposure-weighted mean of it", gt=0, allow_inf_nan=False)
     recalibration: tuple[tuple[float, ...], tuple[float, ...]] | None = Field(
@@ -113,7 +113,9 @@ class ScorerSpec(BaseModel):
         expected = _number(rows, self.offset)
         bad = int((~(np.isfinite(expected) & (expected > 0))).sum())
         if bad:
-            raise LakeError(f"{self.offset} is not a positive amount in {bad} of {len(rows)} rows: there is no base to price over")
+            raise LakeError(
+                f"{self.offset} is not a positive amount in {bad} of {len(rows)} rows: there is no base to price over"
+            )
         return np.asarray(np.log(expected / self.offset_mean), dtype=float)
 
 

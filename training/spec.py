@@ -23,7 +23,7 @@ class Column(Part):
 
     kind: Literal["number", "category"] = "number"
     sign: Annotated[Literal[-1, 0, 1], Field(description="+1: expected claims may only rise with it, -1: only fall")] = 0
-    levels: Annotated[tuple[str, ...], Field(description="of a category; empty: those of the training part, in sorted order")] = ()
+    levels: Annotated[tuple[str, ...], Field(description="of a category; empty: the training part's, sorted")] = ()
     text: Annotated[str, Field(description="in plain words, for reasons; empty: the column's name")] = ""
     unit: str = ""
     actionable: bool = False
@@ -32,7 +32,7 @@ class Column(Part):
 class Severity(Part):
     """What is done to amounts before a severity is fitted. Amounts are per row, in currency units."""
 
-    cap: Annotated[float | None, Field(gt=0, description="of a claim, in currency units; the load for it is in the balance")] = None
+    cap: Annotated[float | None, Field(gt=0, description="of a claim, in currency units; its load is in the balance")] = None
     development: Annotated[
         dict[int, float], Field(description="maturity in days -> factor to ultimate, linear between; empty: as they are")
     ] = {}
@@ -40,7 +40,7 @@ class Severity(Part):
     trend_per_year: Annotated[float, Field(gt=-1, description="growth of amounts a year, to the latest `time`")] = 0.0
     negative: Annotated[
         Literal["net", "zero", "drop"],
-        Field(description="recoveries: net is kept in totals and not fitted on, zero is set to 0, drop leaves out amount and count"),
+        Field(description="recoveries: net stays in totals and is not fitted on, zero sets 0, drop leaves out amount and count"),
     ] = "net"
 
     @field_validator("development")
@@ -106,7 +106,7 @@ class _NoRepeats(yaml.SafeLoader):
 def load_spec(path: Path) -> ModelSpec:
     """Read a spec. Raises ConfigError naming file, key and what is wrong."""
     try:
-        return ModelSpec(**(yaml.load(path.read_text(), _NoRepeats) or {}))  # noqa: S506 - a safe loader
+        return ModelSpec(**(yaml.load(path.read_text(), _NoRepeats) or {}))
     except FileNotFoundError as e:
         raise ConfigError(f"no spec at {path}") from e
     except (yaml.YAMLError, ConfigError) as e:

@@ -9,7 +9,7 @@ import pandas as pd
 _SPAN = 2.0**64
 
 
-def share_of(policy_id: str, salt: str) -> float:
+def share_of(policy_id: object, salt: str) -> float:
     """A uniform number in [0, 1) from sha256 of salt and id."""
     return int.from_bytes(hashlib.sha256(f"{salt}/{policy_id}".encode()).digest()[:8], "big") / _SPAN
 
@@ -19,3 +19,10 @@ def held_out(policies: pd.Series, share: float, salt: str) -> npt.NDArray[np.boo
     chosen = {p: share_of(p, salt) < share for p in policies.unique()}
     held: npt.NDArray[np.bool_] = policies.map(chosen).to_numpy(dtype=bool)
     return held
+
+
+def folds_of(policies: pd.Series, count: int, salt: str) -> npt.NDArray[np.int64]:
+    """The fold, 0 to count - 1, of each row: a function of its policy's id."""
+    chosen = {p: int(share_of(p, salt) * count) for p in policies.unique()}
+    found: npt.NDArray[np.int64] = policies.map(chosen).to_numpy(dtype=np.int64)
+    return found

@@ -21,8 +21,8 @@ DAYS_A_YEAR = 365.25
 def prepare_table(table: pd.DataFrame, spec: ModelSpec) -> Data:
     """Check a table and give it as arrays, in its own order.
 
-    Raises TrainingRefused naming the column and how many rows: columns that are not there, exposures that are not positive, too few
-    claims, no amount, features that are not numbers or infinite, dates that are none.
+    Raises TrainingRefused naming the column and how many rows: columns that are not there, exposures that are not positive, too
+    few claims, no amount, features that are not numbers or infinite, dates that are none.
     """
     _check_columns(table, spec)
     rows = table.reset_index(drop=True)
@@ -87,7 +87,9 @@ def _amounts(
     notes += [f"amounts trended by {rules.trend_per_year:.1%} a year"] if rules.trend_per_year else []
     capped = incurred if rules.cap is None else np.minimum(incurred, rules.cap * claims)
     if not ((claims > 0) & (capped > 0)).any():
-        raise TrainingRefused(f"no row has both a claim ({spec.claims}) and a positive amount ({spec.incurred}): nothing to price")
+        raise TrainingRefused(
+            f"no row has both a claim ({spec.claims}) and a positive amount ({spec.incurred}): nothing to price"
+        )
     return claims, incurred, capped, tuple(notes)
 
 
@@ -123,13 +125,16 @@ def _over_base(rows: pd.DataFrame, spec: ModelSpec) -> dict[str, Any]:
 
 
 def _feature(rows: pd.DataFrame, name: str, column: Column, exposure: Floats, fitted: Mask) -> FeatureSpec:
-    common = {"name": name, "text": column.text or name, "unit": column.unit, "sign": column.sign, "actionable": column.actionable}
+    spec = FeatureSpec(
+        name=name, text=column.text or name, unit=column.unit, kind=column.kind, sign=column.sign, actionable=column.actionable
+    )
     if column.kind == "category":
         seen = tuple(sorted(rows.loc[fitted, name].dropna().astype("string").unique()))
-        return FeatureSpec(kind="category", levels=column.levels or seen, **common)
+        return spec.model_copy(update={"levels": column.levels or seen})
     values = _number(rows, name)
     known = fitted & np.isfinite(values)
-    return FeatureSpec(mean=float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0, **common)
+    mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
+    return spec.model_copy(update={"mean": mean})
 
 
 def read_table(path: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pytest
 from lake.features import model_features
 from tests.training.given import the_frame, trained
 from training.boosting import FREQUENCY, Problem, fit
-from training.scorer import matrix
+from training.scorer_spec import FeatureSpec, matrix
 
 N = 4000
 
@@ -16,10 +16,10 @@ def test_offset_is_the_same_as_a_rate_with_exposure_as_weight() -> None:
     exposure = rng.uniform(0.1, 1.0, N)
     claims = rng.poisson(0.2 * np.exp(0.2 * x[:, 0]) * exposure).astype(float)
     ln_rate = np.log(claims.sum() / exposure.sum())
-    names, signs = ["a", "b"], (1, 0)
-    offset = fit(FREQUENCY, Problem(x, names, signs, claims, ln_rate + np.log(exposure)), 40, seed=1)
-    weighted = fit(FREQUENCY, Problem(x, names, signs, claims / exposure, np.full(N, ln_rate), exposure), 40, seed=1)
-    rates = [b.predict(matrix(x, names, float(ln_rate))) for b in (offset, weighted)]
+    features = FeatureSpec(name="a", text="a", unit="", sign=1), FeatureSpec(name="b", text="b", unit="")
+    offset = fit(FREQUENCY, Problem(x, features, claims, ln_rate + np.log(exposure)), 40, seed=1)
+    weighted = fit(FREQUENCY, Problem(x, features, claims / exposure, np.full(N, ln_rate), exposure), 40, seed=1)
+    rates = [b.predict(matrix(x, ["a", "b"], float(ln_rate))) for b in (offset, weighted)]
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-3)
     # and it has learned something: the true effect of a from 0 to 7 is exp(1.4) = 4.1
     assert rates[0].max() / rates[0].min() > 2

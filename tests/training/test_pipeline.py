@@ -6,7 +6,7 @@ from lake.conf import Training
 from lake.errors import TrainingRefused
 from lake.features import FEATURE_VERSION_1
 from tests.training.given import SPEC, the_frame, trained
-from training.data import prepare
+from training.frame import prepare
 from training.pipeline import train
 
 

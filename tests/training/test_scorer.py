@@ -1,15 +1,16 @@
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost as xgb
-from pydantic import ValidationError
 
 from lake.errors import GateFailed, LakeError
 from tests.training.given import the_frame, trained
-from training.scorer import MAX_REASONS, OUTPUTS, SPEC_FILE, Scorer, explained, matrix
+from training.explainer import Explainer
+from training.reasons import MAX_REASONS
+from training.scorer import FREQUENCY_FILE, OUTPUTS, SEVERITY_FILE, SPEC_FILE, Scorer
 
 
 def scored() -> pd.DataFrame:
@@ -70,18 +71,16 @@ def test_columns_are_taken_by_name() -> None:
 
 def test_rows_that_do_not_add_up_or_are_not_finite_are_counted() -> None:
     scorer = trained().scorer
-    x = np.ones((7, len(scorer.spec.names)))
-    data = matrix(x, scorer.spec.names, scorer.spec.frequency_base_margin)
 
-    class Wrong(xgb.Booster):
-        def predict(self, *args: object, **options: object) -> np.ndarray:
-            out = scorer.frequency.predict(*args, **options)
-            if "output_margin" in options:
-                out[:3] += [0.001, np.nan, -0.001]
+    class Wrong(Explainer):
+        def margin(self, x: np.ndarray, base_margin: float | np.ndarray) -> np.ndarray:
+            out = super().margin(x, base_margin)
+            out[:3] += [0.001, np.nan, -0.001]
             return out
 
+    wrong = Wrong(scorer.frequency, "frequency", scorer.spec.features)
     with pytest.raises(GateFailed, match="3 of 7 rows do not add up"):
-        explained(Wrong(), data, "frequency")
+        wrong.explained(np.ones((7, len(scorer.spec.names))), scorer.spec.frequency_base_margin)
     huge = replace(scorer, spec=scorer.spec.model_copy(update={"alpha_severity": float("inf")}))
     with pytest.raises(GateFailed, match="not finite for 5 of 5 rows"):
         huge.score(the_frame().head(5))
@@ -93,5 +92,27 @@ def test_survives_its_files_and_needs_all_of_them() -> None:
     pd.testing.assert_frame_equal(again.score(the_frame().head(50)), trained().scorer.score(the_frame().head(50)))
     spec = json.loads(parts[SPEC_FILE])
     del spec["frequency_base_margin"]
-    with pytest.raises(ValidationError, match="frequency_base_margin"):
+    with pytest.raises(LakeError, match=r"another version of this library.*frequency_base_margin"):
         Scorer.from_parts(parts | {SPEC_FILE: json.dumps(spec).encode()})
+
+
+def test_files_of_another_version_swapped_or_broken_are_refused() -> None:
+    parts = trained().scorer.parts()
+    older = json.loads(parts[SPEC_FILE]) | {"schema_version": 1}
+    with pytest.raises(LakeError, match=r"another version of this library .*schema_version"):
+        Scorer.from_parts(parts | {SPEC_FILE: json.dumps(older).encode()})
+    with pytest.raises(LakeError, match="frequency booster was fitted to reg:gamma"):
+        Scorer.from_parts(parts | {FREQUENCY_FILE: parts[SEVERITY_FILE], SEVERITY_FILE: parts[FREQUENCY_FILE]})
+    for bad in (parts[FREQUENCY_FILE][:2000], pickle.dumps({"a": 1}), b""):
+        with pytest.raises(LakeError, match=r"frequency.ubj is not a booster"):
+            Scorer.from_parts(parts | {FREQUENCY_FILE: bad})
+    renamed = json.loads(parts[SPEC_FILE])
+    renamed["features"][0]["name"] = "renamed"
+    with pytest.raises(LakeError, match="other features than its specification"):
+        Scorer.from_parts(parts | {SPEC_FILE: json.dumps(renamed).encode()})
+
+
+def test_predictions_without_reasons_are_the_scores() -> None:
+    rows = the_frame().head(500)
+    names = ["frequency", "severity", "pure_premium", "relativity"]
+    pd.testing.assert_frame_equal(trained().scorer.predict(rows), scored()[names])
