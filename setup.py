@@ -22,8 +22,9 @@ setup(
     packages=find_packages(include=[name for package in PACKAGES for name in (package, f"{package}.*")]),
     package_data={
         "lake": ["log4j2.properties", "va_loadings_v2.json"],
-        "conf": ["*.yml", "sources/*.yml", "rules/*.yml"],
+        "conf": ["*.yml", "sources/*.yml", "rules/*.yml", "models/*.yml"],
         "monitoring": ["templates/*"],
+        "training": ["templates/*"],
         "": ["*.html", "*.j2"],
     },
     install_requires=runtime_requirements(),

@@ -17,6 +17,8 @@ from lake.masking import without_secrets
 from lake.sources import load_source
 
 NIGHTS = 3
+AUTHOR, REVIEWER = "demo-author", "demo-reviewer"
+WAIVED_DAYS = 90
 REFERENCE = {"sim_policies": "policies", "sim_devices": "devices", "sim_consents": "consents", "sim_claims": "claims"}
 BOOK_DAYS = 730
 
@@ -63,7 +65,7 @@ def run_demo(here: State, policies: int, days: int, book_policies: int, seed: in
     print(summary.describe())
     steps.do("Loading reference tables and the book's history", lambda: _load_reference(here, out))
     train_date = summary.start + dt.timedelta(days=days - NIGHTS - 1)
-    steps.do("Training a frequency and a severity model, and promoting them", lambda: _train(here, train_date))
+    steps.do("Training a frequency and a severity model, approving and promoting them", lambda: _train(here, train_date))
     dates = [summary.start + dt.timedelta(days=days - NIGHTS + n) for n in range(NIGHTS)]
     found = [steps.do(f"Night {date}", partial(run_nights, here, date, NightlyOptions())) for date in dates]
     print(where(here, dates[-1]))
@@ -82,8 +84,11 @@ def _load_reference(here: State, out: Path) -> None:
 
 def _train(here: State, valuation: dt.date) -> None:
     from jobs.train import train
+    from registry.actors import actor
     from registry.champion import champion
-    from registry.promote import promote
+    from registry.deciding import Decision, approve, promote, today
+    from registry.gates import Waiver
+    from registry.versions import choose
 
     try:
         champion(here.conf, "liability")
@@ -91,9 +96,15 @@ def _train(here: State, valuation: dt.date) -> None:
         return
     except NoChampion:
         pass
-    for result in train(here.lake, here.conf, valuation):
+    reviewer, until = actor(here.conf, REVIEWER), today() + dt.timedelta(days=WAIVED_DAYS)
+    waiver = Waiver(gate="fairness", until=until, why="the simulated book states no groups", by=reviewer.name)
+    for result in train(here.lake, here.conf, valuation, AUTHOR):
         print(result.describe())
-        print(promote(here.conf, result.model, result.version, "champion").describe())
+        chosen = choose(here.conf, result.model, result.version)
+        entry, _ = approve(here.conf, chosen, reviewer, Decision("first version of the demo", waivers=(waiver,)))
+        print(entry.describe().strip())
+        promote(here.conf, chosen, reviewer, "first champion")
+        print(choose(here.conf, result.model, result.version).describe())
 
 
 def ginis(here: State, out: Path) -> str:

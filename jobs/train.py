@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
+import pandas as pd
 from pyspark.sql import functions as F
 
 from expectations.gate import make_gate
@@ -11,11 +12,17 @@ from jobs.nights import read_nights
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import TrainingRefused
+from registry.actors import actor
+from registry.comparing import rival
 from registry.log import register
-from registry.origin import git_commit
+from registry.origin import git_commit, lock_hash
+from registry.store import model_name
+from registry.trials import search_of
 from training.evidence import FrameFacts
+from training.fitting import Progress
 from training.frame import needed_columns
 from training.metrics import Estimate
+from training.pipeline import Around
 from training.pipeline import train as fit
 
 
@@ -37,11 +44,11 @@ class TrainResult:
         return (
             f"registered {self.model} version {self.version}: {f.claims:,} claims in {f.exposure_years:,.0f} car-years of "
             f"{f.policies:,} policies, Gini {self.gini} on {f.test_policies:,} unseen policies; "
-            f"promote it with `telematics registry promote {self.model} {self.version}`"
+            f"see `telematics registry show {self.model} {self.version}`"
         )
 
 
-def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[TrainResult]:
+def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str | None = None) -> list[TrainResult]:
     """Train and register a candidate for each coverage of the frame as valued on a date.
 
     Raises TrainingRefused where there is nothing to train on or too few claims.
@@ -56,11 +63,28 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None) -> list[Trai
     version = lake.version(frame.name)
     results = []
     for coverage, part in rows.groupby("coverage", sort=True):
-        evidence = fit(part, conf.training, frame.spec.feature_version)
-        logged = register(conf, evidence, lineage_of(lake, conf, frame, version))
+        champion = rival(conf, model_name(str(coverage)))
+        around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None)
+        evidence = fit(part, conf.training, frame.spec.feature_version, around)
+        if champion is not None:
+            evidence.assessed["champion_diff"]["version"] = champion.version
+        logged = register(conf, evidence, lineage_of(lake, conf, frame, version), actor(conf, author))
         gini = evidence.metrics["frequency_model_gini"]
         results.append(TrainResult(str(coverage), logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
     return results
+
+
+def _progress(conf: Conf, coverage: str, frame_hash: str) -> Progress:
+    if not conf.training.search_trials:
+        return Progress()
+    what = {"frame": frame_hash, "coverage": coverage, "training": conf.training.model_dump(exclude={"search_trials"})}
+    return search_of(conf, model_name(coverage), what).progress()
+
+
+def _groups(lake: Lake) -> pd.DataFrame:
+    """Groups for the fairness of prices, which no transform and no model reads."""
+    found = lake.read("reference.fairness_groups").where(F.col("known_to").isNull())
+    return found.select("policy_id", "group_name", "probability").toPandas()
 
 
 def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) -> dict[str, str]:
@@ -72,6 +96,8 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
         "feature_version": frame.spec.feature_version,
         "valuation": frame.valuation.isoformat(),
         "git_commit": git_commit(),
+        "lock_sha256": lock_hash(),
+        "expectations": "passed",
         "seed": str(conf.training.seed),
         "left_out": ", ".join(f"{n:,} {why}" for why, n in frame.left_out.items()) or "nothing",
     }

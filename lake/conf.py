@@ -63,6 +63,18 @@ class Training(Section):
     distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 20_000_000
 
 
+class Registry(Section):
+    """Where the history of model versions is, and who may approve."""
+
+    history: Annotated[str | None, Field(description="folder or s3:// prefix; null: _registry below the lake")] = None
+    anchor: Annotated[
+        str | None,
+        Field(description="a second place for the heads of histories, best with Object Lock; null: a tag of the model"),
+    ] = None
+    gates: Annotated[str | None, Field(description="gates.yml; null: the one shipped")] = None
+    require_verified: Annotated[bool, Field(description="refuse approvals by names that nobody vouches for")] = False
+
+
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
@@ -123,6 +135,7 @@ class Conf(BaseSettings):
     lookups: Lookups = Lookups()
     features: PublishedFeatures = PublishedFeatures()
     training: Training = Training()
+    registry: Registry = Registry()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
     s3: S3Limits = S3Limits()
@@ -178,6 +191,16 @@ class Conf(BaseSettings):
         return f"sqlite:///{self.below_lake(None, '_mlflow').resolve()}/mlflow.db"
 
     @property
+    def registry_history(self) -> str:
+        """Where the history of model versions is."""
+        return self.registry.history or f"{self.lake.rstrip('/')}/_registry"
+
+    @property
+    def gates_path(self) -> Path:
+        """The gates of model versions."""
+        return Path(self.registry.gates) if self.registry.gates else CONF_FOLDER / "gates.yml"
+
+    @property
     def sources_path(self) -> Path:
         """Folder of source files."""
         return Path(self.sources_folder) if self.sources_folder else CONF_FOLDER / "sources"
@@ -193,7 +216,7 @@ def load_conf(name: str = "local", **overrides: Any) -> Conf:
 
     Raises ConfigError naming the file, the key and what is wrong.
     """
-    known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
+    known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml") if p.name != "gates.yml")
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
     if not path.is_file() or not (is_path or name in known):

@@ -72,6 +72,12 @@ class TrainingRefused(TelematicsError):
     exit_code = 9
 
 
+class ModelRefused(TelematicsError):
+    """A version that may not be approved, promoted or scored with."""
+
+    exit_code = 10
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What was wrong with a part of a job that went on without it, and the exit code that the command ends with for it."""

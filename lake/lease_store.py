@@ -153,12 +153,17 @@ class S3Store:
         return f"{self.prefix}/{number:012d}.json"
 
 
+def numbered_store(place: str) -> LeaseStore:
+    """Numbered objects in a folder or below an s3:// prefix."""
+    if not on_s3(place):
+        return DiskStore(Path(place).absolute())
+    bucket, key = bucket_and_key(place.rstrip("/"))
+    return S3Store(client(), bucket, key)
+
+
 def lease_store(lake_root: str) -> LeaseStore:
     """Where the leases of a lake are: <lake>/_leases."""
-    if not on_s3(lake_root):
-        return DiskStore(Path(lake_root).absolute() / FOLDER)
-    bucket, key = bucket_and_key(lake_root.rstrip("/"))
-    return S3Store(client(), bucket, f"{key}/{FOLDER}" if key else FOLDER)
+    return numbered_store(f"{lake_root.rstrip('/')}/{FOLDER}")
 
 
 def _utc(at: dt.datetime) -> dt.datetime:

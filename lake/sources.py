@@ -13,7 +13,13 @@ from lake.event_rules import DEFAULT_RULES
 from lake.tables import TABLES
 
 Target = Literal[
-    "bronze.points", "reference.policies", "reference.devices", "reference.claims", "reference.consents", "gold.policy_days"
+    "bronze.points",
+    "reference.policies",
+    "reference.devices",
+    "reference.claims",
+    "reference.consents",
+    "reference.fairness_groups",
+    "gold.policy_days",
 ]
 UNIT_FACTORS: dict[str, float] = {
     "m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704, "kn": 1852 / 3600,

@@ -54,6 +54,22 @@ CLAIMS = Table(
     bitemporal=True,
 )
 
+FAIRNESS_GROUPS = Table(
+    "reference.fairness_groups",
+    "a group that a policy's holder belongs to, for the fairness of prices alone: no transform and no model reads it",
+    (
+        c.POLICY_ID.required(),
+        Column("group_name", "string", "", "name of the group", nullable=False),
+        Column("probability", "double", "share", "that the holder belongs to it; 1 where it is known", nullable=False),
+        Column("group_source", "string", "", "who states it", nullable=False),
+        Column("method", "string", "", "how it was found, for instance stated or BIFSG", nullable=False),
+        *VERSIONED,
+        c.STATED_TS,
+    ),
+    key=("policy_id", "group_name"),
+    bitemporal=True,
+)
+
 CONSENTS = Table(
     "reference.consents",
     "consent of a policy for a purpose, by interval",

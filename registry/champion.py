@@ -7,18 +7,22 @@ server is down.
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, LakeError, NoChampion
+from registry.approval import refuse_unapproved
 from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of, said_by
+from training.artefacts import APPROVALS, ARTEFACTS, digest
 from training.scorer import FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE, Scorer
 
 LINEAGE_FILE = "lineage.json"
 FILES = (FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE, LINEAGE_FILE)
+JUDGED = tuple(name for name in ARTEFACTS.values() if name != APPROVALS)
+"""Artefacts that an approval names, by their digest."""
 TEST_PREDICTIONS = "evidence/test_predictions.parquet"
 CACHE_BESIDE_S3 = "~/.cache/insurityai-telematics"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -36,6 +40,12 @@ class Registered:
     lineage: dict[str, str]
     scorer: Scorer
     cached: bool = False
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Of the model's files and artefacts as they are at hand."""
+        return digest(self.files)
 
     @property
     def frame(self) -> str:
@@ -79,6 +89,7 @@ def champion(conf: Conf, coverage: str) -> Registered:
             raise missing from e
         return _last_seen(conf, name, said_by(e))
     loaded = load(conf, name, str(found.version), found.run_id)
+    refuse_unapproved(conf, name, loaded.version, loaded.digest)
     pointer = {"version": str(found.version), "run_id": found.run_id}
     (_cache(conf, name) / f"{CHAMPION}.json").write_text(json.dumps(pointer))
     return loaded
@@ -95,14 +106,17 @@ def load(conf: Conf, model: str, version: str, run_id: str | None = None) -> Reg
 def _read(conf: Conf, name: str, version: str, run_id: str, cached: bool = False) -> Registered:
     folder = _files(conf, name, run_id)
     lineage = json.loads((folder / LINEAGE_FILE).read_text())
-    return Registered(conf, name, version, run_id, lineage, Scorer.load(folder), cached)
+    files = {f: (folder / f).read_bytes() for f in (*FILES, *JUDGED) if (folder / f).is_file()}
+    return Registered(conf, name, version, run_id, lineage, Scorer.load(folder), cached, files)
 
 
 def _last_seen(conf: Conf, name: str, cause: str) -> Registered:
     pointer = _cache(conf, name) / f"{CHAMPION}.json"
     if not pointer.is_file():
         raise EnvironmentProblem(f"MLflow at {place_of(conf)} does not answer and no champion is cached: {cause}")
-    return _read(conf, name, cached=True, **json.loads(pointer.read_text()))
+    seen = _read(conf, name, cached=True, **json.loads(pointer.read_text()))
+    refuse_unapproved(conf, name, seen.version, seen.digest, anchored=conf.registry.anchor is not None)
+    return seen
 
 
 def _fetch(conf: Conf, name: str, version: str) -> str:
@@ -132,6 +146,9 @@ def _keep(source: Path, folder: Path, what: str) -> None:
     partial.mkdir()
     for f in FILES:
         shutil.copyfile(source / f, partial / f)
+    for f in JUDGED:
+        if (source / "evidence" / f).is_file():
+            shutil.copyfile(source / "evidence" / f, partial / f)
     partial.rename(folder)
 
 

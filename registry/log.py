@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING
 import lake
 import training
 from lake.conf import Conf
-from registry.champion import FILES, LINEAGE_FILE, TEST_PREDICTIONS
-from registry.store import connect, local_store, model_name
-from training.card import model_card
+from registry.actors import Actor, actor
+from registry.champion import FILES, LINEAGE_FILE
+from registry.evidence_files import as_json, evidence_files
+from registry.history import REGISTERED, append
+from registry.store import AUTHOR_TAG, DIGEST_TAG, connect, local_store, model_name
+from training.artefacts import CARD, digest
 from training.evidence import Evidence
-from training.plots import figures
 from training.scorer import OUTPUTS
 from training.scorer_spec import ScorerSpec
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 REQUIREMENTS = ("mlflow", "numba", "numpy", "pandas", "pydantic", "pydantic-settings", "pyyaml", "xgboost")
-_NAMES = dict(zip(("frequency", "severity", "spec", "lineage"), FILES, strict=True))
+EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True)
@@ -38,34 +39,60 @@ class Logged:
     run_id: str
 
 
-def register(conf: Conf, evidence: Evidence, lineage: dict[str, str]) -> Logged:
+def register(conf: Conf, evidence: Evidence, lineage: dict[str, str], author: Actor | None = None) -> Logged:
     """Log the run and register one version of pure-premium-<coverage>. `lineage` needs frame_hash and valuation.
 
     Promotes nothing. MLflow's own errors come through: a training without a store has failed.
     """
-    client = connect(conf)
-    lineage = lineage | _gini(evidence)
+    client, by = connect(conf), author or actor(conf)
+    lineage = lineage | _gini(evidence) | {AUTHOR_TAG: by.name}
     name = model_name(evidence.scorer.spec.coverage)
     import mlflow
 
     with (
         _quiet(),
         tempfile.TemporaryDirectory() as temporary,
-        mlflow.start_run(experiment_id=_experiment(conf, client, name), run_name=f"{name}-{lineage['valuation']}") as run,
+        mlflow.start_run(experiment_id=experiment(conf, client, name), run_name=f"{name}-{lineage['valuation']}") as run,
     ):
         folder, run_id = Path(temporary), str(run.info.run_id)
-        card = model_card(evidence, lineage)
-        mlflow.set_tags(lineage | {"mlflow.note.content": card})
+        judged, beside = evidence_files(evidence, name, lineage)
+        model = evidence.scorer.parts() | {LINEAGE_FILE: as_json(lineage)}
+        found = digest(model | judged)
+        card = judged[CARD].decode()
+        mlflow.set_tags(lineage | {DIGEST_TAG: found, "mlflow.note.content": card})
         mlflow.log_params(evidence.params)
         mlflow.log_metrics(_flat(evidence))
-        _write_evidence(folder / "evidence", evidence, card)
-        mlflow.log_artifacts(str(folder / "evidence"), "evidence")
+        _log_datasets(lineage, evidence)
+        _write(folder / EVIDENCE, judged | beside)
+        mlflow.log_artifacts(str(folder / EVIDENCE), EVIDENCE)
         _log_boosters(evidence)
-        version = _log_pair(folder / "model", evidence, lineage, name)
+        version = _log_pair(folder / "model", evidence.scorer.spec, model, judged, name)
     client.update_model_version(name, version, description=card)
-    for key, value in lineage.items():
+    for key, value in (lineage | {DIGEST_TAG: found}).items():
         client.set_model_version_tag(name, version, key, value)
+    append(conf, name, version, REGISTERED, by, "", {"digest": found, "run_id": run_id, "frame_hash": lineage["frame_hash"]})
     return Logged(name, version, run_id)
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _log_datasets(lineage: dict[str, str], evidence: Evidence) -> None:
+    """The frame as a dataset with its Delta table and version, so that MLflow's page of the run shows it."""
+    import mlflow
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    version = lineage.get("frame_delta_version", "")
+    source = DeltaDatasetSource(
+        path=lineage.get("frame_path", "table"), delta_table_version=int(version) if version.isdigit() else None
+    )
+    frame = MetaDataset(source, name=lineage["frame_hash"], digest=evidence.data_hash[:8])  # type: ignore[abstract]
+    mlflow.log_input(frame, context="training")
 
 
 @contextlib.contextmanager
@@ -76,7 +103,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _experiment(conf: Conf, client: "MlflowClient", name: str) -> str:
+def experiment(conf: Conf, client: "MlflowClient", name: str) -> str:
+    """Id of a model's experiment, made if it is not there."""
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
@@ -100,17 +128,6 @@ def _flat(evidence: Evidence) -> dict[str, float]:
     return out
 
 
-def _write_evidence(folder: Path, evidence: Evidence, card: str) -> None:
-    folder.mkdir()
-    (folder / "model_card.md").write_text(card)
-    for name, figure in figures(evidence).items():
-        figure.savefig(folder / f"{name}.png")
-    for name, table in evidence.glm.items():
-        table.to_csv(folder / f"glm_{name}.csv", index=False)
-    evidence.lift.to_csv(folder / "lift.csv", index=False)
-    evidence.test.to_parquet(folder / Path(TEST_PREDICTIONS).name, index=False)
-
-
 def _requirements() -> list[str]:
     from importlib.metadata import version
 
@@ -126,19 +143,17 @@ def _log_boosters(evidence: Evidence) -> None:
         mlflow.xgboost.log_model(booster, name=name, model_format="ubj", pip_requirements=_requirements())
 
 
-def _log_pair(folder: Path, evidence: Evidence, lineage: dict[str, str], name: str) -> str:
+def _log_pair(folder: Path, spec: ScorerSpec, model: dict[str, bytes], judged: dict[str, bytes], name: str) -> str:
+    """The pair behind a pyfunc, with the artefacts that its approval will name beside it."""
     import mlflow.pyfunc
 
-    folder.mkdir()
-    for file, content in evidence.scorer.parts().items():
-        (folder / file).write_bytes(content)
-    (folder / LINEAGE_FILE).write_text(json.dumps(lineage, indent=1))
+    _write(folder, model | {f"{EVIDENCE}/{k}": v for k, v in judged.items()})
     logged = mlflow.pyfunc.log_model(
         name="pure-premium",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-        artifacts={key: str(folder / file) for key, file in _NAMES.items()},
+        artifacts={Path(file).stem: str(folder / file) for file in FILES} | {EVIDENCE: str(folder / EVIDENCE)},
         code_paths=[str(Path(str(package.__file__)).parent) for package in (lake, training)],
-        signature=_signature(evidence.scorer.spec),
+        signature=_signature(spec),
         pip_requirements=_requirements(),
         registered_model_name=name,
     )
@@ -149,6 +164,8 @@ def _signature(spec: ScorerSpec) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    inputs: list[ColSpec | TensorSpec] = [ColSpec("double", n) for n in spec.inputs]
+    categories = {f.name for f in spec.features if f.kind == "category"}
+    types = {n: "string" if n in categories else "double" for n in spec.inputs}
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(kind, n) for n, kind in types.items()]
     outputs: list[ColSpec | TensorSpec] = [ColSpec("string" if n == "reasons" else "double", n) for n in OUTPUTS]
     return ModelSignature(Schema(inputs), Schema(outputs))

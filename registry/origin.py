@@ -1,5 +1,6 @@
 """Which code trained a model."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -15,3 +16,9 @@ def git_commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return UNKNOWN
     return done.stdout.strip() or UNKNOWN
+
+
+def lock_hash() -> str:
+    """SHA-256 of requirements.lock of the checkout that this file is in; "unknown" for an installed wheel."""
+    lock = Path(__file__).parent.parent / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else UNKNOWN

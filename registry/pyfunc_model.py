@@ -16,7 +16,7 @@ class PurePremium(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the boosters and their specification."""
-        self.scorer = Scorer.load(Path(context.artifacts["spec"]).parent)
+        self.scorer = Scorer.load(Path(context.artifacts["scorer"]).parent)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

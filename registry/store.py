@@ -15,7 +15,9 @@ from lake.masking import without_secrets
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION = "champion"
+CHAMPION, CANARY, PREVIOUS = "champion", "canary", "previous"
+"""Aliases: the version that scores, one that scores for a share of policies, and the one that rollback goes back to."""
+DIGEST_TAG, AUTHOR_TAG = "artefact_digest", "author"
 PREFIX = "pure-premium-"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 MAX_SAID = 200

@@ -24,6 +24,7 @@ class Measured(TypedDict):
     metrics: dict[str, Estimate]
     test: pd.DataFrame
     lift: pd.DataFrame
+    double_lift: pd.DataFrame
     lorenz: dict[str, pd.DataFrame]
 
 
@@ -68,6 +69,7 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
         "metrics": measured,
         "test": test.reset_index(drop=True),
         "lift": m.lift(claims, exposure, expected["model"]),
+        "double_lift": m.double_lift(claims, exposure, expected["glm"] / exposure, expected["model"] / exposure),
         "lorenz": {name: m.lorenz(claims, exposure, e / exposure) for name, e in expected.items()},
     }
 
@@ -147,8 +149,11 @@ def _decomposition(claims: Floats, exposure: Floats, expected: Floats) -> dict[s
     mean = claims.sum() / exposure.sum() * exposure
     deviances = [m.poisson_unit_deviance(claims, mu).sum() / exposure.sum() for mu in (expected, recalibrated, mean)]
     model, best, uncertainty = map(float, deviances)
+    balanced = float(m.poisson_unit_deviance(claims, expected * claims.sum() / expected.sum()).sum() / exposure.sum())
     return {
         "frequency_miscalibration": Estimate(model - best),
+        "frequency_miscalibration_global": Estimate(model - balanced),
+        "frequency_miscalibration_local": Estimate(balanced - best),
         "frequency_discrimination": Estimate(uncertainty - best),
         "frequency_uncertainty": Estimate(uncertainty),
     }

@@ -123,6 +123,17 @@ def lift(claims: Floats, exposure: Floats, expected: Floats) -> pd.DataFrame:
     )
 
 
+def double_lift(claims: Floats, exposure: Floats, before: Floats, after: Floats, bins: int = BINS) -> pd.DataFrame:
+    """Bins of equal exposure by the ratio of the two frequencies: claims a car-year as they were and as each expected them."""
+    rows = pd.DataFrame({"bin": equal_exposure_bins(exposure, after / before, bins) + 1, "exposure_years": exposure})
+    rows = rows.assign(claims=claims, before=before * exposure, after=after * exposure)
+    out = rows.groupby("bin", as_index=False).sum()
+    lower, upper = garwood(out["claims"].to_numpy(dtype=float))
+    years = out["exposure_years"].to_numpy()
+    rates = {"actual": out["claims"], "before": out["before"], "after": out["after"]}
+    return out.assign(lower=lower / years, upper=upper / years, **{name: values / years for name, values in rates.items()})
+
+
 def lorenz(claims: Floats, exposure: Floats, score: Floats, points: int = 200) -> pd.DataFrame:
     """The ordered Lorenz curve at `points` places, for a plot: exposure_share, claims_share."""
     order = np.argsort(score, kind="stable")

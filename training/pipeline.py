@@ -1,21 +1,38 @@
 """Training: a frame or a table in, evidence out. No files, no registry, no clock."""
 
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
 import pandas as pd
 
 from lake.conf import Training
 from lake.features import FEATURE_VERSION_1
+from training.assessment import assess, performance
+from training.boosting import TABLE_FREQUENCY
 from training.data import Data
 from training.evaluation import evaluate, glms
 from training.evidence import Evidence, FrameFacts
 from training.fitting import Fit, Progress, Settings, fit_data
 from training.frame import prepare
+from training.monotonicity import sweeps
+from training.scorer import Scorer
 from training.spec import ModelSpec
 from training.table import prepare_table
 
 SHAP_SAMPLE_ROWS = 500
 
 
-def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1, progress: Progress | None = None) -> Evidence:
+@dataclass(frozen=True)
+class Around:
+    """What a training is told besides its rows: trials that are known, groups for fairness, and the champion to compare with."""
+
+    progress: Progress = field(default_factory=Progress)
+    groups: pd.DataFrame | None = None
+    champion: Scorer | None = None
+
+
+def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1, around: Around | None = None) -> Evidence:
     """Fit frequency and severity on one coverage's frame (columns of lake.tables.FRAME) and measure them.
 
     The split is by policy: `spec.test_share` of the policies is never fitted on, nor used for the number of trees, credibility or
@@ -25,29 +42,49 @@ def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1,
         seed=spec.seed, calibration=spec.calibration, trials=spec.search_trials,
         distributed_above_rows=spec.distributed_above_rows, stated=spec.model_dump(),
     )  # fmt: skip
-    return _evidence(prepare(frame, spec, version), settings, progress)
+    return _evidence(prepare(frame, spec, version), settings, around or Around())
 
 
-def train_table(table: pd.DataFrame, spec: ModelSpec, progress: Progress | None = None) -> Evidence:
+def train_table(table: pd.DataFrame, spec: ModelSpec, around: Around | None = None) -> Evidence:
     """The same for any table, by its spec."""
-    settings = Settings(
+    return _evidence(prepare_table(table, spec), settings_of(spec), around or Around())
+
+
+def settings_of(spec: ModelSpec) -> Settings:
+    """How the models of a table are fitted."""
+    return Settings(
         seed=spec.seed, calibration=spec.calibration, trials=spec.search.trials, folds=spec.search.folds,
-        distributed_above_rows=spec.distributed_above_rows, stated=spec.model_dump(exclude={"features"}),
+        distributed_above_rows=spec.distributed_above_rows, frequency=TABLE_FREQUENCY,
+        stated=spec.model_dump(exclude={"features"}),
     )  # fmt: skip
-    return _evidence(prepare_table(table, spec), settings, progress)
 
 
-def _evidence(data: Data, settings: Settings, progress: Progress | None) -> Evidence:
-    fit = fit_data(data, settings, progress or Progress())
+def _evidence(data: Data, settings: Settings, around: Around) -> Evidence:
+    fit = fit_data(data, settings, around.progress)
     references = glms(data, fit.x)
+    measured = evaluate(data, fit.x, fit.scorer, references, settings.seed)
+    swept = sweeps(fit.scorer, fit.x, settings.seed)
+    sample = _sample(data.rows.loc[data.held, fit.scorer.spec.inputs], settings.seed)
     return Evidence(
         scorer=fit.scorer,
         facts=_facts(data),
         params=_params(settings, fit),
         glm={name: g.coefficients for name, g in references.items() if not g.coefficients.empty},
-        sample=_sample(data.rows.loc[data.held, fit.scorer.spec.inputs], settings.seed),
-        **evaluate(data, fit.x, fit.scorer, references, settings.seed),
+        sample=sample,
+        performance=performance(data, measured["test"], measured["metrics"], measured["lift"]),
+        assessed=assess(data, fit, settings, measured["test"], swept, sample, around.groups, around.champion),
+        swept=swept,
+        data_hash=_hash(data, fit),
+        **measured,
     )
+
+
+def _hash(data: Data, fit: Fit) -> str:
+    """SHA-256 of labels and design, in their order."""
+    found = hashlib.sha256()
+    for part in (fit.x, data.exposure, data.claims, data.incurred, data.held):
+        found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()
 
 
 def _sample(rows: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -15,13 +15,21 @@ SIZE_INCHES = (6.0, 4.5)
 
 
 def figures(evidence: Evidence) -> dict[str, "Figure"]:
-    """Lorenz curves, lift and calibration on the test part, and the SHAP summary of ln pure premium, by file stem."""
-    return {
+    """Every figure of a version by file stem; those of test policies unless their title says otherwise."""
+    found = {
         "lorenz": _lorenz(evidence.lorenz),
         "lift": _lift(evidence.lift),
+        "double_lift": _double_lift(evidence.double_lift, "GLM", "model"),
         "calibration": _calibration(evidence.lift),
+        "murphy": _murphy(evidence),
+        "ice": _ice(evidence),
+        "dislocation": _dislocation(evidence),
         "shap_summary": _shap_summary(evidence),
     }
+    diff = evidence.assessed["champion_diff"]
+    if "double_lift" in diff:
+        found["champion_double_lift"] = _double_lift(pd.DataFrame(diff["double_lift"]), "champion", "candidate")
+    return found
 
 
 def _blank(title: str, x: str, y: str) -> tuple["Figure", "Axes"]:
@@ -60,6 +68,58 @@ def _calibration(lift: pd.DataFrame) -> "Figure":
     return figure
 
 
+def _double_lift(table: pd.DataFrame, before: str, after: str) -> "Figure":
+    title = f"Double lift, {after} against {before}, test policies"
+    figure, axes = _blank(title, f"bin of equal exposure by {after} / {before}", "claims a car-year")
+    actual = table["actual"]
+    axes.errorbar(table["bin"], actual, yerr=[actual - table["lower"], table["upper"] - actual], fmt="o", label="actual, 95 %")
+    axes.plot(table["bin"], table["before"], label=before)
+    axes.plot(table["bin"], table["after"], label=after)
+    axes.legend()
+    return figure
+
+
+def _murphy(evidence: Evidence) -> "Figure":
+    """Elementary scores over thresholds (Ehm, Gneiting, Jordan, Krueger 2016): a model whose curve is lower everywhere is better
+    by every score that the mean minimises."""
+    from model_diagnostics.scoring import plot_murphy_diagram
+
+    figure, axes = _blank("Murphy diagram, test policies", "threshold, claims a car-year", "elementary score")
+    test = evidence.test
+    years = test["exposure_years"]
+    rates = pd.DataFrame({"model": test["predicted"] / years, "GLM": test["predicted_glm"] / years})
+    plot_murphy_diagram(y_obs=test["claims"] / years, y_pred=rates, weights=years, etas=50, ax=axes)
+    axes.set(title="Murphy diagram, test policies", xlabel="threshold, claims a car-year")
+    return figure
+
+
+def _ice(evidence: Evidence) -> "Figure":
+    """The six features that move the price most: mean curve over single policies."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 5.5), layout="constrained")
+    for axes, sweep in zip(figure.subplots(2, 3).flat, evidence.swept, strict=False):
+        axes.plot(sweep.values, sweep.ice[:30].T, color="grey", linewidth=0.4, alpha=0.6)
+        axes.plot(sweep.values, sweep.ice.mean(axis=0), linewidth=2)
+        axes.set_title(sweep.feature, fontsize=8)
+        axes.tick_params(labelsize=7)
+    figure.suptitle("ln price as one feature moves, each policy (grey) and their mean", fontsize=10)
+    return figure
+
+
+def _dislocation(evidence: Evidence) -> "Figure":
+    """How many prices move by chance alone: refits on drawn policies and with other seeds."""
+    figure, axes = _blank("Prices moved by refitting", "moved by more than", "share of exposure")
+    for kind, mark in (("refits_on_drawn_policies", "o"), ("other_seeds", "x")):
+        for n, row in enumerate(evidence.assessed["stability"][kind]):
+            moved = {k: v for k, v in row.items() if k.startswith("moved_over_")}
+            labels = [f"{k.split('_')[2]} %" for k in moved]
+            axes.plot(labels, list(moved.values()), mark, label=kind.replace("_", " ") if n == 0 else None)
+    axes.set_ylim(0, 1)
+    axes.legend()
+    return figure
+
+
 def _shap_summary(evidence: Evidence) -> "Figure":
     """Beeswarm of the summed SHAP values of both boosters, which add up to ln pure premium."""
     import matplotlib as mpl
@@ -71,7 +131,7 @@ def _shap_summary(evidence: Evidence) -> "Figure":
     spec = evidence.scorer.spec
     x = pd.DataFrame(design(evidence.sample, spec.features), columns=spec.names)
     seen = x.notna().any().to_numpy()
-    values = sum(shap.TreeExplainer(b).shap_values(x) for b in (evidence.scorer.frequency, evidence.scorer.severity))
+    values = evidence.scorer.contributions(evidence.sample).to_numpy()
     plt.figure()
     shap.summary_plot(values[:, seen], x.loc[:, seen], show=False)
     figure = plt.gcf()

@@ -18,8 +18,8 @@ from lake.delta import Lake
 from lake.errors import ConfigError, InputError, LakeError
 from lake.storage import StoredFile, below, join
 from registry.champion import load
-from registry.promote import promote
 from registry.store import checked_name
+from registry.versions import promote
 from tests.faults.stopping import CLIMBS, NIGHT, SCORES, StoppedNight
 from tests.faults.test_kills import configured
 from tests.loading.files import hour, point, write

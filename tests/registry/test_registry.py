@@ -6,8 +6,8 @@ import pytest
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError, LakeError, NoChampion
 from registry.champion import champion, load
-from registry.promote import NOTHING, describe_versions, promote, show, versions
 from registry.store import model_name
+from registry.versions import NOTHING, describe_versions, promote, show, versions
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
 from tests.training.given import the_frame, trained
 

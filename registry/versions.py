@@ -1,4 +1,4 @@
-"""Which versions there are, and which of them is champion."""
+"""Which versions there are, and what aliases they have."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -56,12 +56,16 @@ def show(conf: Conf, model: str | None = None, version: str | None = None) -> Ve
     return replace(chosen, metrics=dict(run.data.metrics))
 
 
-def promote(conf: Conf, model: str | None = None, version: str | None = None, alias: str = CHAMPION) -> Version:
-    """Give a version the alias; the version that had it loses it. Defaults as in show. Nights from now on score with it."""
-    chosen = _choose(conf, model, version)
+def choose(conf: Conf, model: str | None = None, version: str | None = None) -> Version:
+    """One version; by default the newest of the only model. Raises InputError listing what there is."""
+    return _choose(conf, model, version)
+
+
+def holder(conf: Conf, model: str, alias: str) -> str | None:
+    """The version that has an alias, None for none."""
     with answering(conf):
-        connect(conf).set_registered_model_alias(chosen.model, checked_name(alias), chosen.version)
-    return replace(chosen, champion=chosen.champion or alias == CHAMPION)
+        found = connect(conf).get_registered_model(checked_name(model)).aliases.get(alias)
+    return None if found is None else str(found)
 
 
 def _there(conf: Conf) -> bool:

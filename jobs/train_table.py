@@ -1,0 +1,87 @@
+"""`telematics train --table` and `telematics predict`: models of any table, in the same registry."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jobs.train import TrainResult
+from lake.conf import Conf
+from lake.errors import InputError, LakeError
+from registry.actors import actor
+from registry.champion import load
+from registry.comparing import rival
+from registry.log import register
+from registry.origin import git_commit, lock_hash
+from registry.store import model_name
+from registry.trials import search_of
+from registry.versions import choose
+from training.fitting import Progress
+from training.pipeline import Around
+from training.pipeline import train_table as fit
+from training.search import Trial
+from training.spec import ModelSpec, load_spec
+from training.table import VERSION, read_table
+
+HASH_DIGITS = 16
+
+
+def train_table(conf: Conf, table: str, spec_file: Path, author: str | None, say: Callable[[str], None]) -> TrainResult:
+    """Train on a table and register a candidate. Raises TrainingRefused, ConfigError or LakeError naming what is wrong."""
+    spec = load_spec(spec_file)
+    rows = read_table(table)
+    hashed = content_hash(rows)
+    name = model_name(spec.name)
+    champion = rival(conf, name)
+    around = Around(_progress(conf, name, spec, hashed, say), None, champion.scorer if champion else None)
+    evidence = fit(rows, spec, around)
+    if champion is not None:
+        evidence.assessed["champion_diff"]["version"] = champion.version
+    lineage = {
+        "frame_hash": hashed, "frame_path": table, "frame_delta_version": "none", "feature_version": VERSION,
+        "valuation": "not stated", "git_commit": git_commit(), "lock_sha256": lock_hash(), "seed": str(spec.seed),
+        "left_out": "nothing", "expectations": "passed",
+    }  # fmt: skip
+    logged = register(conf, evidence, lineage, actor(conf, author))
+    gini = evidence.metrics["frequency_model_gini"]
+    return TrainResult(spec.name, logged.model, logged.version, logged.run_id, hashed, evidence.facts, gini)
+
+
+def _progress(conf: Conf, name: str, spec: ModelSpec, hashed: str, say: Callable[[str], None]) -> Progress:
+    """Trials go to MLflow, and those of a search that was stopped come from there."""
+    if not spec.search.trials:
+        return Progress()
+    found = search_of(conf, name, {"table": hashed, "spec": spec.model_dump(exclude={"search": {"trials"}}), "seed": spec.seed})
+    known = found.finished()
+
+    def done(booster: str, trial: Trial) -> None:
+        found.log(booster, trial)
+        say(f"{booster} trial {trial.number} of {spec.search.trials}: loss {trial.loss:.6f} with {trial.rounds} trees")
+
+    if known:
+        say(f"{sum(map(len, known.values()))} trials of this search are known: not run again")
+    return Progress(known, done)
+
+
+def content_hash(rows: pd.DataFrame) -> str:
+    """A hash of a table's columns and rows, whatever the file they came from."""
+    found = hashlib.sha256(",".join(map(str, rows.columns)).encode())
+    found.update(np.ascontiguousarray(pd.util.hash_pandas_object(rows, index=False).to_numpy()).tobytes())
+    return found.hexdigest()[:HASH_DIGITS]
+
+
+def predict_table(conf: Conf, table: str, model: str, version: str | None, out: Path) -> str:
+    """Score a table and write it. Raises LakeError for features that are missing, InputError for a file of another kind."""
+    if out.suffix not in {".parquet", ".csv"}:
+        raise InputError(f"--out {out}: .parquet or .csv")
+    chosen = choose(conf, model, version)
+    scorer = load(conf, chosen.model, chosen.version, chosen.run_id).scorer
+    rows = read_table(table)
+    scored = rows.join(scorer.predict(rows), rsuffix="_predicted")
+    try:
+        scored.to_parquet(out, index=False) if out.suffix == ".parquet" else scored.to_csv(out, index=False)
+    except OSError as e:
+        raise LakeError(f"cannot write {out}: {e.strerror or e}") from e
+    return f"scored {len(rows):,} rows with {chosen.model} version {chosen.version}: {out}"

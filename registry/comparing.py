@@ -1,0 +1,78 @@
+"""Two registered versions side by side, on policies that neither was trained on."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lake.conf import Conf
+from lake.errors import LakeError
+from registry.champion import Registered, load
+from registry.store import CHAMPION
+from registry.versions import Version, holder, versions
+from training import metrics as m
+from training.champion_diff import deviance_gain
+from training.stability import moved
+
+FEWEST = 100
+KEYS = ("policy_id", "vehicle_id", "as_of_date")
+
+
+def rival(conf: Conf, model: str) -> Registered | None:
+    """The champion as it is, for a candidate to be held against; None where there is none."""
+    if not versions(conf, model):
+        return None
+    version = holder(conf, model, CHAMPION)
+    return None if version is None else load(conf, model, version)
+
+
+def compare(conf: Conf, before: Version, after: Version, seed: int) -> dict[str, Any]:
+    """What changes from one version to the other, from the predictions that both keep of policies they have not seen.
+
+    Raises LakeError where they have fewer than FEWEST rows in common.
+    """
+    loaded = [load(conf, v.model, v.version, v.run_id) for v in (before, after)]
+    rows = _common([r.test_predictions() for r in loaded], [f"{v.model} version {v.version}" for v in (before, after)])
+    e, claims = (rows[c].to_numpy(dtype=float) for c in ("exposure_years", "claims"))
+    rates = [rows[f"predicted_{x}"].to_numpy(dtype=float) / e for x in ("a", "b")]
+    prices = [rows[f"pure_premium_{x}"].to_numpy(dtype=float) for x in ("a", "b")]
+    names = [set(r.scorer.spec.names) for r in loaded]
+    return {
+        "status": f"{after.model} version {after.version} against version {before.version}",
+        "rows": len(rows), "policies": int(rows["policy_id"].nunique()), "claims": float(claims.sum()),
+        "features_in": sorted(names[1] - names[0]), "features_out": sorted(names[0] - names[1]),
+        "deviance_gain": deviance_gain(rows["policy_id"], claims, rates[0] * e, rates[1] * e, e, seed),
+        "mean_premium_change": float(np.average(prices[1], weights=e) / np.average(prices[0], weights=e) - 1),
+        **moved(prices[0], prices[1], e),
+        "double_lift": m.double_lift(claims, e, rates[0], rates[1]).to_dict("records"),
+        "relativities": _relativities(loaded, prices, e),
+        "top_movers": _movers(rows, prices),
+    }  # fmt: skip
+
+
+def _common(predictions: list[pd.DataFrame], what: list[str]) -> pd.DataFrame:
+    keys = [k for k in KEYS if all(k in p for p in predictions)]
+    wanted = ["predicted", "pure_premium"]
+    a, b = (p[[*keys, *wanted]].rename(columns={c: f"{c}_{x}" for c in wanted}) for p, x in zip(predictions, "ab", strict=True))
+    labels = predictions[1][[*keys, "exposure_years", "claims"]]
+    rows = a.merge(b, on=keys, validate="one_to_one").merge(labels, on=keys, validate="one_to_one")
+    if len(rows) < FEWEST:
+        raise LakeError(
+            f"{what[0]} and {what[1]} have {len(rows)} unseen rows in common, of {len(a)} and {len(b)}: nothing to compare"
+        )
+    return rows
+
+
+def _relativities(loaded: list[Registered], prices: list[Any], exposure: Any) -> list[dict[str, Any]]:
+    """Mean price over the mean of all, by bins of the first version's."""
+    bins = m.equal_exposure_bins(exposure, prices[0])
+    relative = [p / np.average(p, weights=exposure) for p in prices]
+    table = pd.DataFrame({"bin": bins + 1, **{f"version_{r.version}": x for r, x in zip(loaded, relative, strict=True)}})
+    return [{str(k): v for k, v in row.items()} for row in table.groupby("bin", as_index=False).mean().to_dict("records")]
+
+
+def _movers(rows: pd.DataFrame, prices: list[Any]) -> list[dict[str, Any]]:
+    top = np.argsort(-np.abs(np.log(prices[1] / prices[0])), kind="stable")[:10]
+    return [
+        {"policy_id": str(rows["policy_id"].iloc[i]), "before": float(prices[0][i]), "after": float(prices[1][i])} for i in top
+    ]

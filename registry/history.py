@@ -1,0 +1,156 @@
+"""What became of a model's versions: an append-only chain of numbered entries, each with the hash of the one before.
+
+An entry is an object that is made only if its number is free, so two who write at once cannot both have it. The head (number and
+hash) is anchored in a second place: an entry that was altered, removed or cut off no longer agrees with it.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lake.conf import Conf
+from lake.errors import EnvironmentProblem, ModelRefused
+from lake.lease_store import LeaseStore, numbered_store
+from registry.actors import Actor
+from registry.store import answering, checked_name, connect
+
+HEAD_TAG = "history_head"
+ATTEMPTS = 20
+REGISTERED, APPROVED, REJECTED, PROMOTED, ROLLED_BACK = "registered", "approved", "rejected", "promoted", "rolled back"
+CANARY, CANARY_WITHDRAWN = "canary", "canary withdrawn"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was done to a version; `detail` is what it rests on."""
+
+    number: int
+    at: str
+    model: str
+    version: str
+    action: str
+    actor: Actor
+    reason: str
+    detail: dict[str, Any]
+    previous: str
+
+    def body(self) -> bytes:
+        """As it is kept, and hashed."""
+        plain = {**vars(self), "actor": vars(self.actor)}
+        return json.dumps(plain, sort_keys=True, indent=1).encode()
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Entry":
+        """Raises ValueError for what is none."""
+        plain = json.loads(body)
+        return cls(**{**plain, "actor": Actor(**plain["actor"])})
+
+    def describe(self) -> str:
+        """One line."""
+        vouched = "" if self.actor.verified else " (unverified)"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.number:>4}  {self.at}  version {self.version} {self.action} by {self.actor.name}{vouched}{reason}"
+
+
+@dataclass(frozen=True)
+class History:
+    """A model's entries in order, with the hash of each; `broken` says what is wrong with them, empty where nothing is."""
+
+    entries: tuple[Entry, ...]
+    hashes: tuple[str, ...]
+    broken: str = ""
+
+    def of(self, version: str) -> list[Entry]:
+        """Of one version, in order."""
+        return [e for e in self.entries if e.version == version]
+
+    def last(self, version: str, *actions: str) -> Entry | None:
+        """The version's last entry of these actions."""
+        return next((e for e in reversed(self.of(version)) if e.action in actions), None)
+
+    def sound(self) -> "History":
+        """Itself. Raises ModelRefused saying what is wrong with the chain."""
+        if self.broken:
+            raise ModelRefused(f"the history of models is not what was written: {self.broken}; nothing in it can be relied on")
+        return self
+
+
+def store_of(conf: Conf, model: str) -> LeaseStore:
+    """Where a model's entries are."""
+    return numbered_store(f"{conf.registry_history.rstrip('/')}/{checked_name(model)}")
+
+
+def read(conf: Conf, model: str, anchored: bool = True) -> History:
+    """The chain, checked; with `anchored` also against the head that is kept in the second place, which needs that place."""
+    found = _chain(store_of(conf, model))
+    if not anchored or found.broken:
+        return found
+    number, head = _anchored(conf, model)
+    if number > len(found.entries):
+        return History(found.entries, found.hashes, f"{number} entries were anchored and {len(found.entries)} are there")
+    if number and found.hashes[number - 1] != head:
+        return History(found.entries, found.hashes, f"entry {number} is not the one whose hash was anchored")
+    return found
+
+
+def _chain(store: LeaseStore) -> History:
+    entries: list[Entry] = []
+    hashes: list[str] = []
+    while (body := store.read(len(entries) + 1)) is not None:
+        number = len(entries) + 1
+        try:
+            entry = Entry.parse(body)
+        except (ValueError, TypeError, KeyError):
+            return History(tuple(entries), tuple(hashes), f"entry {number} cannot be read")
+        if entry.number != number or entry.previous != (hashes[-1] if hashes else ""):
+            return History(tuple(entries), tuple(hashes), f"entry {number} does not follow the one before it")
+        entries.append(entry)
+        hashes.append(hashlib.sha256(body).hexdigest())
+    return History(tuple(entries), tuple(hashes))
+
+
+def append(
+    conf: Conf, model: str, version: str, action: str, actor: Actor, reason: str, detail: dict[str, Any],
+    expected: int | None = None,
+) -> Entry:  # fmt: skip
+    """Add an entry and anchor the new head.
+
+    With `expected`, the number of entries that the decision rests on: raises ModelRefused where another was added meanwhile.
+    """
+    store = store_of(conf, model)
+    for _ in range(ATTEMPTS):
+        found = read(conf, model).sound()
+        if expected is not None and len(found.entries) != expected:
+            last = found.entries[-1].describe().strip()
+            raise ModelRefused(f"{model}: somebody else was at it meanwhile: {last}; look again")
+        previous = found.hashes[-1] if found.hashes else ""
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        entry = Entry(len(found.entries) + 1, now, model, version, action, actor, reason, detail, previous)
+        if store.create(entry.number, entry.body()):
+            _anchor(conf, model, entry.number, hashlib.sha256(entry.body()).hexdigest())
+            return entry
+    raise EnvironmentProblem(f"{model}: no number was free in {ATTEMPTS} attempts at its history")
+
+
+def _anchored(conf: Conf, model: str) -> tuple[int, str]:
+    """Number and hash of the anchored head, (0, "") where there is none."""
+    if conf.registry.anchor:
+        store = numbered_store(f"{conf.registry.anchor.rstrip('/')}/{model}")
+        last = store.listing().last if store.read(1) is not None else 0
+        return last, (store.read(last) or b"").decode()
+    with answering(conf):
+        found = [m for m in connect(conf).search_registered_models(f"name = '{checked_name(model)}'") if m.name == model]
+    number, _, head = (found[0].tags.get(HEAD_TAG, "") if found else "").partition(":")
+    return int(number or 0), head
+
+
+def _anchor(conf: Conf, model: str, number: int, head: str) -> None:
+    if conf.registry.anchor:
+        store = numbered_store(f"{conf.registry.anchor.rstrip('/')}/{model}")
+        if store.create(number, head.encode()) or store.read(number) == head.encode():
+            return
+        raise ModelRefused(f"another history of {model} has anchored entry {number}: the two must be looked at by a person")
+    with answering(conf):
+        connect(conf).set_registered_model_tag(model, HEAD_TAG, f"{number}:{head}")
