@@ -14,6 +14,7 @@ from lake.delta import Lake
 from lake.errors import NoChampion
 from lake.features import CREDIBLE, FEATURES, Feature
 from lake.tables import CREDIBILITY
+from registry.canary import canary
 from registry.champion import champion, load
 from transforms.credibility import Estimate
 from transforms.exposure import valid_at
@@ -53,6 +54,8 @@ def _needed(ctx: JobContext) -> list[str]:
             # the job `score` says so
             continue
         found.add(model.scorer.spec.feature_version)
+        small = canary(ctx.conf, model.model)
+        found |= {small[0].scorer.spec.feature_version} if small else set()
     return sorted(found)
 
 

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.nights import champion_of_record, read_nights
-from jobs.score import covers_in_force, published_scores, scores_of, with_change
+from jobs.score import Canary, covers_in_force, divided, published_scores, recorded_canaries, scores_of, with_change
 from lake.clock import as_known, current, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -59,9 +59,12 @@ def find_moves(lake: Lake, conf: Conf, date: dt.date) -> Moves:
     reached = days.where(F.col("local_date") >= F.lit(date - dt.timedelta(days=LONGEST_DAYS))).select("vehicle_id")
     vehicles = reached.union(covers.where("changed").select("vehicle_id")).distinct().persist()
     ours = covers.join(F.broadcast(vehicles), on="vehicle_id", how="left_semi")
-    recorded = champion_of_record(lake, date).get("models", {})
-    models = [load(conf, *recorded[c]) for c in sorted(recorded)]
-    versions = sorted({m.scorer.spec.feature_version for m in models}) or [FEATURE_VERSION_1]
+    record = champion_of_record(lake, date)
+    recorded = record.get("models", {})
+    canaries = recorded_canaries(conf, record)
+    models = [(load(conf, *recorded[c]), canaries.get(c)) for c in sorted(recorded)]
+    all_models = [m for m, _ in models] + [m for m, _ in canaries.values()]
+    versions = sorted({m.scorer.spec.feature_version for m in all_models}) or [FEATURE_VERSION_1]
     features = {v: _features(lake, vehicles, date, v).persist() for v in versions}
     published = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     reference = {name: _reference(lake, name, at).count() for name in HAPPENED}
@@ -106,11 +109,18 @@ def _features(lake: Lake, vehicles: DataFrame, date: dt.date, version: str) -> D
     return window_features(moves.as_if_known(days, at), wanted, version)
 
 
-def _scores(lake: Lake, models: list[Registered], date: dt.date, covers: DataFrame, features: dict[str, DataFrame]) -> DataFrame:
+def _scores(
+    lake: Lake, models: list[tuple[Registered, Canary | None]], date: dt.date, covers: DataFrame, features: dict[str, DataFrame]
+) -> DataFrame:
     """Scores of the covers that would not be what they are."""
     now = covers.where("is_now").drop("is_now", "changed")
     then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
-    again = reduce(DataFrame.unionByName, [scores_of(now, features[m.scorer.spec.feature_version], m, date) for m in models])
+    parts = [
+        scores_of(mine, features[model.scorer.spec.feature_version], model, date)
+        for champion, small in models
+        for mine, model in divided(now, champion, small)
+    ]
+    again = reduce(DataFrame.unionByName, parts)
     compared = with_change(again, then).select(*COVER_KEY, "currency", "pure_premium", "fallback_reason", "change_reason")
     theirs = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     was = F.struct("pure_premium", "currency", "fallback_reason").alias("was")

@@ -17,11 +17,13 @@ from jobs.context import JobContext, JobResult
 from jobs.nights import champion_of_record
 from lake import errors
 from lake.clock import cutoff
+from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import InputError, LakeError, TelematicsError
 from lake.tables import LINEAGE_TYPE, SCORES
+from registry.canary import HEX_DIGITS, Share, canary
 from registry.champion import Registered, champion, load
-from registry.store import CHAMPION
+from registry.store import CHAMPION, model_name
 from training.reasons import DECIMALS
 from training.scorer import OUTPUTS, Scorer
 from transforms.consent import PRICING
@@ -49,15 +51,18 @@ def run(ctx: JobContext) -> JobResult:
         raise InputError(
             f"no policy is in force at {ctx.cutoff:%Y-%m-%d %H:%M} UTC: load policies with `telematics reference load`"
         )
-    models = models_of_night(ctx, coverages)
-    scores = reduce(
-        DataFrame.unionByName, [scores_of(covers, features_of(ctx, models[c]), models[c], ctx.date) for c in coverages]
-    )
+    models, canaries = models_of_night(ctx, coverages), canaries_of_night(ctx, coverages)
+    parts = [
+        scores_of(mine, features_of(ctx, model), model, ctx.date)
+        for c in coverages
+        for mine, model in divided(covers, models[c], canaries.get(c))
+    ]
+    scores = reduce(DataFrame.unionByName, parts)
     seen = Observation("scores")
     counted = [F.count_if(F.col("fallback_reason") == r).alias(r) for r in (NO_CONSENT, NO_TRIPS)]
     compared = with_change(scores, published_scores(ctx.lake, ctx.previous)).observe(seen, *counted)
     rows = _publish(ctx, compared)
-    return JobResult(rows, _message(rows, models, seen.get), _detail(models))
+    return JobResult(rows, _message(rows, models, seen.get), _detail(models, canaries))
 
 
 def covers_in_force(policies: DataFrame, consents: DataFrame, at: dt.datetime) -> DataFrame:
@@ -71,6 +76,34 @@ def models_of_night(ctx: JobContext, coverages: list[str]) -> dict[str, Register
     """The versions that the night was first scored with; for coverages it has not been scored for, the champions."""
     recorded = champion_of_record(ctx.lake, ctx.date).get("models", {})
     return {c: load(ctx.conf, *recorded[c]) if c in recorded else champion(ctx.conf, c) for c in coverages}
+
+
+Canary = tuple[Registered, Share]
+
+
+def canaries_of_night(ctx: JobContext, coverages: list[str]) -> dict[str, Canary]:
+    """The canaries that the night was first scored with; for a night that has not been scored, those there are."""
+    record = champion_of_record(ctx.lake, ctx.date)
+    if record:
+        return recorded_canaries(ctx.conf, record)
+    found = {c: canary(ctx.conf, model_name(c)) for c in coverages}
+    return {c: x for c, x in found.items() if x is not None}
+
+
+def recorded_canaries(conf: Conf, record: dict[str, Any]) -> dict[str, Canary]:
+    """The canaries of a night's record, by coverage."""
+    kept = record.get("canaries", {})
+    return {c: (load(conf, *kept[c][:3]), Share(*kept[c][3:])) for c in kept}
+
+
+def divided(covers: DataFrame, model: Registered, small: Canary | None) -> list[tuple[DataFrame, Registered]]:
+    """Covers with the model that scores each: of a canary those that its share holds, of the champion all others."""
+    if small is None:
+        return [(covers, model)]
+    another, share = small
+    hashed = F.sha2(F.concat(F.lit(f"{share.salt}/"), F.col("policy_id")), 256)
+    below = F.conv(F.substring(hashed, 1, HEX_DIGITS), 16, 10).cast("double") < F.lit(share.share * 16.0**HEX_DIGITS)
+    return [(covers.where(~below), model), (covers.where(below), another)]
 
 
 def features_of(ctx: JobContext, model: Registered) -> DataFrame:
@@ -197,10 +230,12 @@ def _message(rows: int, models: dict[str, Registered], fallbacks: dict[str, Any]
     return f"scored {rows} with {used}; by fallback: {', '.join(f'{fallbacks[r]} {r}' for r in (NO_CONSENT, NO_TRIPS))}"
 
 
-def _detail(models: dict[str, Registered]) -> dict[str, Any]:
-    """`models`: [model, version, run id] by coverage, for reruns; model, version and run_id of the first, for readers."""
+def _detail(models: dict[str, Registered], canaries: dict[str, Canary]) -> dict[str, Any]:
+    """`models`: [model, version, run id] by coverage, for reruns, `canaries` the same with share and salt; model, version and
+    run_id of the first, for readers."""
     first = next(iter(models.values()))
     return {
         "model": first.model, "version": first.version, "run_id": first.run_id,
         "models": {c: [m.model, m.version, m.run_id] for c, m in models.items()},
+        "canaries": {c: [m.model, m.version, m.run_id, s.share, s.salt] for c, (m, s) in canaries.items()},
     }  # fmt: skip

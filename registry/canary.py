@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lake.conf import Conf
-from lake.errors import InputError, ModelRefused
+from lake.errors import EnvironmentProblem, InputError, ModelRefused
 from registry import history as h
 from registry.actors import Actor
 from registry.approval import approval_of
@@ -76,8 +76,12 @@ def withdraw(conf: Conf, chosen: Version, by: Actor, reason: str) -> h.Entry:
 
 
 def canary(conf: Conf, model: str) -> tuple[Registered, Share] | None:
-    """The canary of a model and its share, None where there is none. Raises ModelRefused for one that is not approved."""
-    version = holder(conf, model, CANARY)
+    """The canary of a model and its share, None where there is none, or where MLflow does not answer and the champion that was
+    last seen scores for all. Raises ModelRefused for one that is not approved."""
+    try:
+        version = holder(conf, model, CANARY)
+    except EnvironmentProblem:
+        return None
     if version is None:
         return None
     found = h.read(conf, model).sound()

@@ -73,6 +73,8 @@ class ScorerSpec(BaseModel):
             return cls.model_validate_json(content)
         except ValidationError as e:
             first = e.errors()[0]
+            if first["type"] == "json_invalid":
+                raise LakeError(f"scorer.json is not JSON: {first['msg']}") from e
             where = ".".join(map(str, first["loc"])) or "the file"
             raise LakeError(
                 f"scorer.json is of another version of this library (this one writes schema_version {SCHEMA_VERSION}): "

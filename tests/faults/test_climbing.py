@@ -19,7 +19,7 @@ from lake.errors import ConfigError, InputError, LakeError
 from lake.storage import StoredFile, below, join
 from registry.champion import load
 from registry.store import checked_name
-from registry.versions import promote
+from registry.versions import holder
 from tests.faults.stopping import CLIMBS, NIGHT, SCORES, StoppedNight
 from tests.faults.test_kills import configured
 from tests.loading.files import hour, point, write
@@ -112,7 +112,7 @@ def test_fault_21_names_of_models_versions_runs_and_aliases_that_climb_are_refus
         with pytest.raises(error):
             load(own, model, version, run_id)
     with pytest.raises(InputError, match="only letters"):
-        promote(own, MODEL, "1", "../up")
+        holder(own, "../up", "champion")
     for name in ("..", "a/b", "a\\b", "a\n", "", "%2e%2e"):
         with pytest.raises(InputError, match="only letters"):
             checked_name(name)

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from jobs.context import JobContext
-from jobs.score import run, score_batch
+from jobs.score import divided, run, score_batch
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError, NoChampion
 from lake.features import FEATURE_VERSION_1, feature_columns
+from registry.canary import Share
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
 from tests.registry.test_malicious import Bomb
 from tests.training.given import the_frame, trained
@@ -140,7 +141,7 @@ def test_fault_20_a_pickle_in_the_artefact_store_of_a_version_is_not_executed_by
         assert run(context(book, conf_with_champion(conf), D)).rows == 4
         spec.write_bytes(bomb)
         shutil.rmtree(Path(conf.lake) / "_mlflow" / "cache")
-        with pytest.raises(ValueError, match=r"ScorerSpec"):
+        with pytest.raises(LakeError, match=r"scorer.json is not JSON"):
             run(context(book, conf_with_champion(conf), NEXT))
     finally:
         spec.write_bytes(good)
@@ -169,3 +170,13 @@ def test_batch_without_anybody_to_score() -> None:
     out = score_batch(trained().scorer, rows).iloc[0]
     assert out["fallback"]
     assert pd.isna(out["days_observed"])
+
+
+def test_a_canarys_policies_are_those_its_share_holds(lake: Lake) -> None:
+    ids = [f"p{n}" for n in range(300)]
+    covers = lake.spark.createDataFrame([(i,) for i in ids], "policy_id string")
+    share = Share(0.3, "salt")
+    (others, one), (few, another) = divided(covers, "champion", ("canary", share))  # type: ignore[arg-type]
+    assert (one, another) == ("champion", "canary")
+    assert sorted(r[0] for r in few.collect()) == sorted(i for i in ids if share.holds(i))
+    assert others.count() + few.count() == len(ids)

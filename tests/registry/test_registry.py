@@ -7,7 +7,7 @@ from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError, LakeError, NoChampion
 from registry.champion import champion, load
 from registry.store import model_name
-from registry.versions import NOTHING, describe_versions, promote, show, versions
+from registry.versions import NOTHING, choose, describe_versions, show, versions
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
 from tests.training.given import the_frame, trained
 
@@ -44,7 +44,7 @@ def test_fault_20_loads_as_pyfunc_and_nothing_is_a_pickle() -> None:
         "frequency.ubj",
         "severity.ubj",
         "scorer.json",
-        "model_card.md",
+        "card.md",
         "lorenz.png",
         "shap_summary.png",
     }
@@ -61,7 +61,8 @@ def test_no_store_and_no_alias_say_what_to_run(conf: Conf) -> None:
 
 
 def test_server_down_scores_with_the_last_champion_seen(conf: Conf) -> None:
-    down = conf.model_copy(update={"mlflow_tracking_uri": DOWN})
+    history = conf_with_champion(conf).registry
+    down = conf.model_copy(update={"mlflow_tracking_uri": DOWN, "registry": history})
     with pytest.raises(EnvironmentProblem, match="does not answer and no champion is cached"):
         champion(down, "liability")
     seen = champion(conf_with_champion(conf), "liability")
@@ -72,14 +73,13 @@ def test_server_down_scores_with_the_last_champion_seen(conf: Conf) -> None:
     assert load(down, MODEL, "1", seen.run_id).version == "1"
 
 
-def test_lists_shows_and_promotes() -> None:
+def test_lists_and_shows() -> None:
     conf = conf_with_champion()
     assert [(v.model, v.version, v.champion) for v in versions(conf)] == [(MODEL, "1", True)]
     assert describe_versions(conf).startswith(f"{MODEL} version 1 (champion): Gini ")
     assert show(conf).metrics["frequency_model_gini"] == trained().metrics["frequency_model_gini"].value
-    assert promote(conf, MODEL, "1").champion
     with pytest.raises(InputError, match="has no version '9'; it has 1"):
-        promote(conf, MODEL, "9")
+        choose(conf, MODEL, "9")
     with pytest.raises(InputError, match="no model 'other'"):
         show(conf, "other")
 
