@@ -21,6 +21,8 @@ Fold = tuple[Mask, Mask]
 
 TREES_TIMES_ETA = 20.0
 """Bounds the trees of a trial: at a learning rate of 0.05 no more than 400."""
+PATIENCE = 60
+"""Trees that a fold is given to get better again."""
 SPACE: dict[str, tuple[float, ...]] = {
     "max_depth": (2, 3, 4, 5),
     "eta": (0.02, 0.03, 0.05),
@@ -57,15 +59,18 @@ def curve(recipe: Recipe, problem: Problem, parts: list[Fold], seed: int) -> Flo
     """Loss by number of trees, the mean over the folds' validation rows. Raises TrainingRefused for a fold without rows."""
     total: Floats = np.zeros(recipe.max_rounds)
     rows = 0
+    metric = str(recipe.params["eval_metric"])
     for fitted, validation in parts:
         if not fitted.any() or not validation.any():
             raise TrainingRefused(f"{recipe.name}: no policies to validate on among {len(problem.y)} rows in {len(parts)} folds")
         seen: dict[str, dict[str, list[float]]] = {}
         xgb.train(
             params_of(recipe, problem, seed), problem.data(fitted), recipe.max_rounds,
-            evals=[(problem.data(validation), "v")], evals_result=seen, verbose_eval=False,
+            evals=[(problem.data(validation), "v")], evals_result=seen, verbose_eval=False, early_stopping_rounds=PATIENCE,
         )  # fmt: skip
-        total += np.array(seen["v"][str(recipe.params["eval_metric"])]) * validation.sum()
+        losses = seen["v"][metric]
+        # a fold that has stopped getting better stays where it was
+        total += np.array(losses + losses[-1:] * (recipe.max_rounds - len(losses))) * validation.sum()
         rows += int(validation.sum())
     return total / rows
 
