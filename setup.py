@@ -25,6 +25,7 @@ setup(
         "conf": ["*.yml", "sources/*.yml", "rules/*.yml", "models/*.yml"],
         "monitoring": ["templates/*"],
         "training": ["templates/*"],
+        "jobs": ["templates/*"],
         "": ["*.html", "*.j2"],
     },
     install_requires=runtime_requirements(),

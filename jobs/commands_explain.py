@@ -11,7 +11,7 @@ from rich.text import Text
 from jobs.state import DateOption, day, state, terminal
 from registry.store import CHAMPION
 
-TEXT_FORMATS = ("text", "json")
+TEXT_FORMATS = ("text", "json", "html")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +36,11 @@ def explain_policy(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None, typer.Option(help="one feature, for instance brake_per_100km_90; else those of the reasons")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="days, trips, events and raw records at most of each")] = 3,
-    form: Annotated[str, typer.Option("--format", help="text or json", callback=_known_form)] = "text",
+    form: Annotated[str, typer.Option("--format", help="text, json, or html for the customer", callback=_known_form)] = "text",
 ) -> None:
     """A published score, back to its features, days, trips, events, raw file and line, as known that night. Writes nothing."""
     from jobs.explaining import Asked, explain
+    from jobs.explaining_model import page
     from jobs.explaining_text import lines
 
     here = state(context)
@@ -47,6 +48,9 @@ def explain_policy(  # noqa: PLR0913, PLR0917 - one parameter an option
     lake = here.existing_lake
     with terminal.status(f"explaining {policy}"):
         found = explain(lake, here.conf, asked)
+    if form == "html":
+        print(page(found))
+        return
     if form == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return

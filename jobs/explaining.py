@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs import explaining_days
+from jobs import explaining_days, explaining_model
 from jobs.looking import plain
 from jobs.nights import read_nights
 from lake.clock import cutoff
@@ -96,7 +96,8 @@ def _explained(lake: Lake, conf: Conf, asked: Asked, score: Row) -> dict[str, An
     facts = {name: score[name] for name in _FACTS}
     if score["fallback_reason"] == NO_CONSENT:
         # nothing that was observed is stated of whom it may not be used for
-        return {**facts, "why_fallback": _consents(lake, asked), "features": [], "stored": None, "days": []}
+        said = explaining_model.told(conf, score, {})
+        return {**facts, **said, "why_fallback": _consents(lake, asked), "features": [], "stored": None, "days": []}
     known = lake.read_known("gold.policy_days", asked.cutoff).where(days_before([asked.date]))
     days = known.where(F.col("vehicle_id") == score["vehicle_id"]).persist()
     try:
@@ -109,7 +110,8 @@ def _explained(lake: Lake, conf: Conf, asked: Asked, score: Row) -> dict[str, An
     finally:
         days.unpersist()
     compared = {"policy_days": len(rows), **_compared(stored, computed)}
-    return {**facts, "why_fallback": why, "features": told, "stored": compared, "days": detail}
+    said = explaining_model.told(conf, score, stored or computed)
+    return {**facts, **said, "why_fallback": why, "features": told, "stored": compared, "days": detail}
 
 
 def _values(lake: Lake, asked: Asked, score: Row, days: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:

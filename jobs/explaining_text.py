@@ -48,6 +48,11 @@ def _score(s: dict[str, Any]) -> Iterator[str]:
     yield f"relativity {s['relativity']:.4f}; {_sum(s)}"
     of = s["lineage"]
     yield f"model {of['model_name']} version {of['model_version']}, features {of['feature_version']}, frame {of['frame_hash']}"
+    if s["approval"]:
+        yield f"approved by {s['approval']['by']} on {s['approval']['at'][:10]}, until {s['approval']['expires']}"
+    if s["counterfactual"]:
+        other = s["counterfactual"]
+        yield f"with {other['text']} at {other['to']} in place of {other['from']}: {other['price']:,.2f} {s['currency']}"
     if s["fallback"]:
         yield f"declared fallback, {s['fallback_reason']}: {s['why_fallback']}"
     if s["stored"]:

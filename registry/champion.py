@@ -75,7 +75,8 @@ def champion(conf: Conf, coverage: str) -> Registered:
     """The version with the alias champion. Raises NoChampion saying what to run."""
     name = model_name(coverage)
     missing = NoChampion(
-        f"no champion for coverage '{coverage}': run `telematics train`, then `telematics registry promote {name}`"
+        f"no champion for coverage '{coverage}': run `telematics train`, then `telematics registry approve {name}` and "
+        f"`telematics registry promote {name}`"
     )
     store = local_store(conf)
     if store is not None and not store.is_file():

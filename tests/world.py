@@ -20,6 +20,7 @@ from lake.conf import CONF_FOLDER
 from lake.delta import Lake
 from lake.tables import TABLES
 from simulator import simulate
+from tests.registry.given import APPROVE
 from tests.settings import TEST_SPARK
 
 START = dt.date(2026, 1, 5)
@@ -151,6 +152,7 @@ def build(spark: SparkSession, root: Path) -> World:
           for t in ("policies", "devices", "consents", "claims")),
         ("history", "load", "policy-days", "--source", "sim_policy_days", "--input", history),
         ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=1))),
+        APPROVE,
         ("registry", "promote"),
         ("nightly", "--from", str(NIGHTS[0]), "--to", str(NIGHTS[-2])),
     ):  # fmt: skip

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,17 @@ def test_an_old_night_is_explained_as_it_was(world: World) -> None:
 def test_a_name_that_would_move_the_cursor_does_not() -> None:
     assert wrapped("  file \x1b[2Jname [bold]") == ["  file ?[2Jname [bold]"]
     assert wrapped("    " + "word " * 30) == ["    " + " ".join(["word"] * 19), "        " + " ".join(["word"] * 11)]
+
+
+def test_a_customer_is_told_in_html_with_money(world: World, braker: str) -> None:
+    said = world.telematics("explain-policy", braker, "--date", str(LAST), "--format", "html")
+    assert said.code == 0, said.err
+    [score] = explained(world, braker)["scores"]
+    assert f"{score['pure_premium']:,.2f} {score['currency']} a year of cover" in said.out
+    assert all(html.escape(r["text"]) in said.out for r in score["reasons"])
+    assert "http:" not in said.out and "https:" not in said.out
+    other = score["counterfactual"]
+    if other is not None:
+        assert other["saves"] == pytest.approx(score["pure_premium"] - other["price"])
+        assert other["price"] <= score["pure_premium"]
+    assert score["approval"]["by"]

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from lake.conf import CONF_FOLDER
 from simulator import simulate
+from tests.registry.given import APPROVE
 from tests.world import World, claims_of_brakers, write_conf, write_csv
 
 pytestmark = pytest.mark.slow
@@ -113,6 +114,7 @@ def book(root: Path) -> list[tuple[str, ...]]:
         *(("reference", "load", t, "--source", f"sim_{t}", "--input", f"{landed}/reference/{t}*.csv") for t in tables),
         ("history", "load", "policy-days", *history),
         ("train", "--date", str(NIGHT - dt.timedelta(days=1))),
+        APPROVE,
         ("registry", "promote"),
     ]
 

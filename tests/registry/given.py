@@ -20,6 +20,11 @@ LINEAGE = {
 }  # fmt: skip
 AUTHOR = Actor("ann", verified=False, source="claimed")
 REVIEWER = Actor("rev", verified=False, source="claimed")
+APPROVE = (
+    "registry", "approve", "--reason", "for the tests", "--as", "reviewer", "--waive", "fairness", "--waive", "champion",
+    "--waive", "calibration", "--until", str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=300)), "--why", "a small book",
+)  # fmt: skip
+"""By hand, for books that are too small to show what gates ask for."""
 MODEL = "pure-premium-liability"
 
 
