@@ -2,20 +2,22 @@
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from jobs.state import day, state, terminal
+from jobs.state import day, state
 from lake.errors import InputError
+
+if TYPE_CHECKING:
+    from registry.gates import Gate
 
 registry_app = typer.Typer(help="Registered model versions: see, compare, approve, refuse, promote.", no_args_is_help=True)
 canary_app = typer.Typer(help="A version that scores for a share of policies.", no_args_is_help=True)
 registry_app.add_typer(canary_app, name="canary")
 
-MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "waived": "[yellow]waived[/]"}
 Model = Annotated[str | None, typer.Argument(help="registered model; without it, the only one there is")]
 Version = Annotated[str | None, typer.Argument(help="version; without it, the newest")]
 As = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you: marked unverified")]
@@ -211,10 +213,6 @@ def export(
     print(run(conf, choose(conf, model, version), out))
 
 
-def _print_gates(found: list) -> None:  # type: ignore[type-arg]
-    table = Table("gate", "", "found")
+def _print_gates(found: Sequence["Gate"]) -> None:
     for gate in found:
-        table.add_row(
-            gate.name, {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "waived": "[yellow]waived[/]"}[gate.status], gate.figure
-        )
-    terminal.print(table)
+        print(f"{gate.name:<16} {gate.status:<7} {gate.figure}")

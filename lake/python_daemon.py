@@ -11,6 +11,7 @@ import sys
 # Spark puts its zipped pyspark before the installed one, and at every task a worker lists each zip that it has loaded from anew
 sys.path[:] = [x for x in sys.path if not x.endswith(".zip")]
 
+import numba  # noqa: F401
 import pandas  # noqa: F401
 import pyarrow  # noqa: F401
 import xgboost  # noqa: F401
