@@ -28,9 +28,10 @@ def _called(seed: int, planted: bool) -> list[str]:
     if planted:
         shift = (member - member.mean()) / member.std()
         x[:, 0] = np.sqrt(PLANTED_R2) * shift + np.sqrt(1 - PLANTED_R2) * x[:, 0]
-    # what a proxy for the group says of each policy: right for four fifths
+    # what a source says of each policy is right for four fifths, and its probabilities are right on average
     said = np.where(random.random(POLICIES) < 0.8, member, ~member)  # noqa: PLR2004
+    probability = np.where(said, member[said].mean(), member[~said].mean())
     ids = pd.Series([f"p{i}" for i in range(POLICIES)])
-    groups = pd.DataFrame({"policy_id": ids, "group_name": "g", "probability": np.where(said, 0.8, 0.2)})
+    groups = pd.DataFrame({"policy_id": ids, "group_name": "g", "probability": probability})
     found = proxies(pd.DataFrame(x, columns=[f"f{j}" for j in range(FEATURES)]), ids, groups)
     return sorted(found.loc[found["is_proxy"], "feature"])

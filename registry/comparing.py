@@ -15,7 +15,7 @@ from training.champion_diff import deviance_gain
 from training.stability import moved
 
 FEWEST = 100
-KEYS = ("policy_id", "vehicle_id", "as_of_date")
+KEYS = ("policy_id", "vehicle_id", "as_of_date", "row")
 
 
 def rival(conf: Conf, model: str) -> Registered | None:
@@ -54,8 +54,9 @@ def _common(predictions: list[pd.DataFrame], what: list[str]) -> pd.DataFrame:
     keys = [k for k in KEYS if all(k in p for p in predictions)]
     wanted = ["predicted", "pure_premium"]
     a, b = (p[[*keys, *wanted]].rename(columns={c: f"{c}_{x}" for c in wanted}) for p, x in zip(predictions, "ab", strict=True))
-    labels = predictions[1][[*keys, "exposure_years", "claims"]]
-    rows = a.merge(b, on=keys, validate="one_to_one").merge(labels, on=keys, validate="one_to_one")
+    # rows of tables that differ have the same number and are not the same
+    labels = [*keys, "exposure_years", "claims"]
+    rows = a.merge(b, on=keys).merge(predictions[0][labels], on=keys).merge(predictions[1][labels], on=labels)
     if len(rows) < FEWEST:
         raise LakeError(
             f"{what[0]} and {what[1]} have {len(rows)} unseen rows in common, of {len(a)} and {len(b)}: nothing to compare"

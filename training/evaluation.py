@@ -75,10 +75,12 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
 
 
 def _key(data: Data) -> pd.DataFrame:
-    """Who the held-out rows are of: policy, vehicle and date of the lake's frames; of other tables group and date."""
+    """Who the held-out rows are of: policy, vehicle and date of the lake's frames; of other tables group, row and date."""
     found = pd.DataFrame({"policy_id": data.groups[data.held].to_numpy()}, index=data.rows.index[data.held])
-    names = [n for n in ("vehicle_id",) if n in data.rows]
-    found[names] = data.rows.loc[data.held, names]
+    if "vehicle_id" in data.rows:
+        found["vehicle_id"] = data.rows.loc[data.held, "vehicle_id"]
+    else:
+        found["row"] = found.index
     return found if data.times is None else found.assign(as_of_date=data.times[data.held])
 
 

@@ -69,8 +69,10 @@ def _group(test: pd.DataFrame, p: Floats, name: str, draws: Floats) -> dict[str,
 def proxies(features: pd.DataFrame, policies: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
     """Which features (rows x features) stand in for a group: group_name, feature, r2, p_value, is_proxy.
 
-    A policy counts once, at its mean. r2 is the squared rank correlation with the group's probability; the p-value is that of
-    Fisher's z, and the smallest of a group's must survive Holm's correction at FAMILY_ERROR and reach PROXY_R2.
+    A policy counts once, at its mean. r2 is the share of a feature's rank variance that membership explains: the squared rank
+    correlation with the probability p, times mean(p) (1 - mean(p)) / var(p), for a probability that is right on average varies
+    less than membership does. The p-value is that of Fisher's z on the former, and must survive Holm's correction at
+    FAMILY_ERROR.
     """
     of_policy = features.groupby(policies.to_numpy()).mean()
     out = []
@@ -78,8 +80,16 @@ def proxies(features: pd.DataFrame, policies: pd.Series, groups: pd.DataFrame) -
         p = rows.set_index("policy_id")["probability"].groupby(level=0).max().reindex(of_policy.index).fillna(0.0)
         r = of_policy.rank().corrwith(p.rank()).fillna(0.0)
         counts = of_policy.notna().sum()
+        certain = float(p.mean() * (1 - p.mean()) / p.var(ddof=0)) if p.var(ddof=0) > 0 else 0.0
         z = np.abs(np.arctanh(np.clip(r, -0.999999, 0.999999))) * np.sqrt(np.maximum(counts - 3, 1))
-        found = pd.DataFrame({"group_name": group, "feature": r.index, "r2": r.to_numpy() ** 2, "p_value": 2 * norm.sf(z)})
+        found = pd.DataFrame(
+            {
+                "group_name": group,
+                "feature": r.index,
+                "r2": np.minimum(certain * r.to_numpy() ** 2, 1.0),
+                "p_value": 2 * norm.sf(z),
+            }
+        )
         out.append(found.assign(is_proxy=_holm(found["p_value"].to_numpy()) & (found["r2"] >= PROXY_R2)))
     return pd.concat(out, ignore_index=True).sort_values("r2", ascending=False, kind="stable").reset_index(drop=True)
 
