@@ -35,13 +35,13 @@ def list_versions(context: typer.Context) -> None:
 @registry_app.command("show")
 def show(context: typer.Context, model: Model = None, version: Version = None) -> None:
     """A version with its gates as they stand now, and where its evidence is."""
-    from registry.deciding import gates
+    from registry.deciding import gates, waivers_of
     from registry.versions import choose
 
     conf = state(context).conf
     chosen = choose(conf, model, version)
     print(chosen.describe())
-    _print_gates(gates(conf, chosen, []))
+    _print_gates(gates(conf, chosen, waivers_of(conf, chosen)))
     print(f"evidence: MLflow, run {chosen.run_id}, evidence/report.html; `telematics registry export` writes it to a file")
 
 

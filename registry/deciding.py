@@ -27,6 +27,12 @@ class Decision:
     waivers: tuple[Waiver, ...] = field(default_factory=tuple)
 
 
+def waivers_of(conf: Conf, chosen: Version) -> list[Waiver]:
+    """The waivers that a version's approval rests on."""
+    found = h.read(conf, chosen.model).last(chosen.version, h.APPROVED, h.REJECTED)
+    return [Waiver(**w) for w in found.detail["waivers"]] if found and found.action == h.APPROVED else []
+
+
 def gates(conf: Conf, chosen: Version, waivers: list[Waiver]) -> list[Gate]:
     """The gates of a version as they stand now, with what its files are found to hold."""
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
@@ -55,7 +61,8 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
         raise InputError(f"an approval that ends on {expires} is over")
     detail = {
         "digest": chosen.tags[DIGEST_TAG], "expires": expires.isoformat(), "conditions": list(decision.conditions),
-        "gates": [vars(g) for g in found], "rollback_target": holder(conf, chosen.model, CHAMPION),
+        "gates": [vars(g) for g in found],
+        "waivers": [w.model_dump(mode="json") for w in decision.waivers], "rollback_target": holder(conf, chosen.model, CHAMPION),
     }  # fmt: skip
     entry = h.append(conf, chosen.model, chosen.version, h.APPROVED, by, decision.reason, detail, len(before.entries))
     publish(conf, chosen)

@@ -49,7 +49,8 @@ def _segment(test: pd.DataFrame, name: str, values: pd.Series) -> pd.DataFrame:
     out = test.groupby(values.to_numpy())[["exposure_years", "claims", "predicted"]].sum().rename_axis("level").reset_index()
     lower, upper = m.garwood(out["claims"].to_numpy(dtype=float))
     ratios = {k: v / out["predicted"].to_numpy() for k, v in (("lower", lower), ("upper", upper))}
-    return out.assign(segment=name, actual_over_expected=out["claims"] / out["predicted"], **ratios)
+    out.insert(0, "segment", name)
+    return out.assign(actual_over_expected=out["claims"] / out["predicted"], **ratios)
 
 
 def reproducibility(data: Data, found: Fit, settings: Settings) -> dict[str, Any]:

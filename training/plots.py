@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from training.evidence import Evidence
@@ -88,9 +90,15 @@ def _murphy(evidence: Evidence) -> "Figure":
     test = evidence.test
     years = test["exposure_years"]
     rates = pd.DataFrame({"model": test["predicted"] / years, "GLM": test["predicted_glm"] / years})
-    plot_murphy_diagram(y_obs=test["claims"] / years, y_pred=rates, weights=years, etas=50, ax=axes)
+    plot_murphy_diagram(y_obs=test["claims"] / years, y_pred=rates, weights=years, etas=_thresholds(rates), ax=axes)
     axes.set(title="Murphy diagram, test policies", xlabel="threshold, claims a car-year")
     return figure
+
+
+def _thresholds(rates: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Where the predictions are: beyond them all curves are the same."""
+    low, high = np.quantile(rates.to_numpy(), [0.01, 0.99])
+    return np.linspace(float(low), float(high), 50)
 
 
 def _ice(evidence: Evidence) -> "Figure":

@@ -96,7 +96,7 @@ def _metrics(evidence: Evidence) -> Table:
 
 
 def _pairs(values: dict[str, Any]) -> Table:
-    return Table(["", ""], [[k.replace("_", " "), v if isinstance(v, int | float) else str(v)] for k, v in values.items()])
+    return Table(["", ""], [[k.replace("_", " "), figure(v)] for k, v in values.items()])
 
 
 def _records(caption: str, records: list[dict[str, Any]]) -> Table:
