@@ -34,7 +34,7 @@ SIGNS: dict[str, Literal[-1, 0, 1]] = {
     "mean_speed": 0,
 }
 """Those with a sign are constrained; the others are free, and must be found to rise, fall and bend."""
-STRENGTH = 0.62
+STRENGTH = 0.73
 Floats = npt.NDArray[np.float64]
 
 
