@@ -30,7 +30,7 @@ class Decision:
 def waivers_of(conf: Conf, chosen: Version) -> list[Waiver]:
     """The waivers that a version's approval rests on."""
     found = h.read(conf, chosen.model).last(chosen.version, h.APPROVED, h.REJECTED)
-    return [Waiver(**w) for w in found.detail["waivers"]] if found and found.action == h.APPROVED else []
+    return [Waiver(**w) for w in found.detail.get("waivers", [])] if found and found.action == h.APPROVED else []
 
 
 def gates(conf: Conf, chosen: Version, waivers: list[Waiver]) -> list[Gate]:
