@@ -144,7 +144,7 @@ def _better(diff: dict[str, Any], performance: dict[str, Any], margin: float, ch
     if "deviance_gain" not in diff:
         return False, str(diff.get("why", diff["status"]))
     gain = diff["deviance_gain"]
-    figure = f"deviance gain {gain['value']:.5f} a car-year, lower end {gain['lower']:.5f}, must be above {-margin:g}"
+    figure = f"deviance gain {gain['value']:.5f} a car-year, lower end {gain['lower']:.5f}, must be above {0 - margin:g}"
     return gain["lower"] > -margin, figure
 
 

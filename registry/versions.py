@@ -27,7 +27,8 @@ class Version:
     def describe(self) -> str:
         """One line: model, version, alias, Gini with its interval and the frame."""
         t = self.tags
-        role = f" ({CHAMPION})" if self.champion else ""
+        state = CHAMPION if self.champion else t.get("state", "candidate")
+        role = f" ({state})"
         gini = " to ".join(f"{float(t[k]):.3f}" for k in ("gini_lower", "gini_upper") if k in t)
         measured = f"Gini {float(t['gini']):.3f} ({gini}), " if "gini" in t else ""
         facts = f"frame {t.get('frame_hash', '?')[:12]}, valued {t.get('valuation', '?')}"

@@ -50,7 +50,7 @@ def test_the_walk(folder: Path) -> None:
     assert "fairness         waived" in said.out
     assert run(folder, "registry", "promote", MODEL, "1", "--as", "rita").code == 0
     listed = run(folder, "registry", "list").out
-    assert f"{MODEL} version 1 (champion)" in listed and f"{MODEL} version 2:" in listed
+    assert f"{MODEL} version 1 (champion)" in listed and f"{MODEL} version 2 (rejected):" in listed
     shown = run(folder, "registry", "show", MODEL, "2")
     assert "held against version none, and version 1 is champion" in shown.out
     compared = run(folder, "registry", "compare", "1", "2", "--out", str(folder / "diff.html"))
