@@ -50,8 +50,10 @@ def folds(groups: pd.Series, times: pd.Series | None, count: int, seed: int) -> 
     dates = [] if times is None else sorted(pd.unique(times))
     if len(dates) < 2:
         return [(fold != k, fold == k) for k in range(count)]
-    at = pd.Series(times).map({d: i for i, d in enumerate(dates)}).to_numpy()
-    turns = [1 + k % (len(dates) - 1) for k in range(count)]
+    # many dates are taken together in as many blocks as folds can use
+    blocks = min(len(dates), count + 1)
+    at = pd.Series(times).map({d: i * blocks // len(dates) for i, d in enumerate(dates)}).to_numpy()
+    turns = [1 + k % (blocks - 1) for k in range(count)]
     return [((fold != k) & (at < turn), (fold == k) & (at == turn)) for k, turn in enumerate(turns)]
 
 
