@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from expectations.gate import make_gate
 from jobs.frames import FrameResult, build_frame
 from jobs.nights import read_nights
+from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import TrainingRefused
@@ -18,9 +19,10 @@ from registry.log import register
 from registry.origin import git_commit, lock_hash
 from registry.store import model_name
 from registry.trials import search_of
+from training.development import factors_to_ultimate
 from training.evidence import FrameFacts
 from training.fitting import Progress
-from training.frame import needed_columns
+from training.frame import MINOR_PER_UNIT, needed_columns
 from training.metrics import Estimate
 from training.pipeline import Around
 from training.pipeline import train as fit
@@ -64,7 +66,8 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
     results = []
     for coverage, part in rows.groupby("coverage", sort=True):
         champion = rival(conf, model_name(str(coverage)))
-        around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None)
+        grown = _development(lake, conf, str(coverage), frame.valuation)
+        around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None, grown)
         evidence = fit(part, conf.training, frame.spec.feature_version, around)
         if champion is not None:
             evidence.assessed["champion_diff"]["version"] = champion.version
@@ -79,6 +82,19 @@ def _progress(conf: Conf, coverage: str, frame_hash: str) -> Progress:
         return Progress()
     what = {"frame": frame_hash, "coverage": coverage, "training": conf.training.model_dump(exclude={"search_trials"})}
     return search_of(conf, model_name(coverage), what).progress()
+
+
+def _development(lake: Lake, conf: Conf, coverage: str, valuation: dt.date) -> dict[int, float] | None:
+    """Factors from every state of the coverage's claims that was known at the valuation; None where amounts stay as they are."""
+    if conf.training.development == "none":
+        return None
+    at = cutoff(valuation)
+    rows = lake.read("reference.claims").where((F.col("coverage") == coverage) & (F.col("known_from") < F.lit(at)))
+    incurred = (F.col("incurred_minor") / MINOR_PER_UNIT).alias("incurred")
+    states = rows.select("claim_id", "occurred_ts", "known_from", incurred).toPandas()
+    return factors_to_ultimate(
+        states, pd.Timestamp(at).tz_localize(None) if states["known_from"].dt.tz is None else pd.Timestamp(at)
+    )
 
 
 def _groups(lake: Lake) -> pd.DataFrame:

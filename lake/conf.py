@@ -57,6 +57,10 @@ class Training(Section):
     seed: int = 20260101
     feature_version: Annotated[FeatureVersion, Field(description="of the frames and models made from now on")] = FEATURE_VERSION_1
     severity_cap: Annotated[float, Field(gt=0, description="claims are capped here, in currency units")] = 50_000.0
+    development: Annotated[
+        Literal["none", "estimated"],
+        Field(description="amounts of claims: as known, or by factors from their past states"),
+    ] = "none"
     over_base: Annotated[bool, Field(description="price over the policy's base premium as the insurer's expected loss")] = False
     search_trials: Annotated[int, Field(ge=0, le=500, description="hyperparameters tried besides the default ones")] = 0
     calibration: Annotated[Literal["balance", "isotonic"], Field(description="of frequency")] = "balance"

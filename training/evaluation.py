@@ -12,6 +12,7 @@ from training.data import Data
 from training.glm import Glm, fit_gam, fit_glm
 from training.metrics import Estimate
 from training.scorer import Scorer
+from training.tweedie import check, fit_tweedie
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,6 +65,9 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
     measured = _frequency_metrics(claims, exposure, expected, null_rate, draws)
     if "severity" in references:
         measured |= _severity_metrics(data, severity, references["severity"].predict(x), seed)
+    tweedie = fit_tweedie(data, x)
+    if tweedie is not None:
+        measured |= check(tweedie, data, x, frequency * severity, seed)
     measured |= _balance(data, frequency, severity, draws) | _decomposition(claims, exposure, expected["model"])
     return {
         "metrics": measured,

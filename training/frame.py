@@ -11,6 +11,7 @@ from lake.errors import TrainingRefused
 from lake.features import FEATURES, WINDOWS_DAYS, Feature, model_features
 from training.credibility import Shrinkage, estimate, periods
 from training.data import Data, Floats, check_claims, check_finite, check_labels
+from training.development import developed
 from training.scorer_spec import FeatureSpec
 from training.split import held_out
 
@@ -36,8 +37,9 @@ def needed_columns(version: str) -> list[str]:
     return [*KEY, *LABELS, BASE_PREMIUM, *(f.name for f in FEATURES[version] if f.stem in stems)]
 
 
-def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
-    """Check a frame (one coverage, one currency) and give it as arrays, sorted by key.
+def prepare(frame: pd.DataFrame, spec: Training, version: str, factors: dict[int, float] | None = None) -> Data:
+    """Check a frame (one coverage, one currency) and give it as arrays, sorted by key. `factors` (age in days -> factor) develop
+    the amounts: a row's claims are on average half a horizon older than its maturity.
 
     Raises TrainingRefused, naming what is wrong and how much of it, below spec.min_claims among others.
     """
@@ -49,6 +51,9 @@ def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
     hint = f" with driving: at least {spec.min_claims} are needed; use a longer history, or lower training.min_claims knowingly"
     check_claims(claims, spec.min_claims, hint)
     incurred = kept["incurred_minor"].to_numpy(dtype=float) / MINOR_PER_UNIT
+    if factors:
+        ages = kept["maturity_days"].to_numpy(dtype=float) + spec.horizon_days / 2
+        incurred = developed(incurred, ages, factors)
     data = Data(
         rows=kept,
         groups=kept["policy_id"],
@@ -65,9 +70,14 @@ def prepare(frame: pd.DataFrame, spec: Training, version: str) -> Data:
         without_trips=int((~driven).sum()),
         maturity_days=int(kept["maturity_days"].min()),
         credibility_feature=CREDIBILITY_FEATURE,
+        notes=(f"amounts developed by age in days: {_rounded(factors)}",) if factors else (),
         **_over_base(kept, spec),
     )
     return replace(data, features=feature_specs(data, version))
+
+
+def _rounded(factors: dict[int, float]) -> dict[int, float]:
+    return {age: round(factor, 4) for age, factor in factors.items()}
 
 
 def _over_base(rows: pd.DataFrame, spec: Training) -> dict[str, Any]:

@@ -25,11 +25,13 @@ SHAP_SAMPLE_ROWS = 500
 
 @dataclass(frozen=True)
 class Around:
-    """What a training is told besides its rows: trials that are known, groups for fairness, and the champion to compare with."""
+    """What a training is told besides its rows: trials that are known, groups for fairness, the champion to compare with, and
+    factors by age that develop amounts."""
 
     progress: Progress = field(default_factory=Progress)
     groups: pd.DataFrame | None = None
     champion: Scorer | None = None
+    development: dict[int, float] | None = None
 
 
 def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1, around: Around | None = None) -> Evidence:
@@ -42,7 +44,8 @@ def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1,
         seed=spec.seed, calibration=spec.calibration, trials=spec.search_trials,
         distributed_above_rows=spec.distributed_above_rows, stated=spec.model_dump(),
     )  # fmt: skip
-    return _evidence(prepare(frame, spec, version), settings, around or Around())
+    around = around or Around()
+    return _evidence(prepare(frame, spec, version, around.development), settings, around)
 
 
 def train_table(table: pd.DataFrame, spec: ModelSpec, around: Around | None = None) -> Evidence:

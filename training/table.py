@@ -7,6 +7,7 @@ import pandas as pd
 
 from lake.errors import LakeError, TrainingRefused
 from training.data import Data, Floats, Mask, check_claims, check_finite, check_labels
+from training.development import developed
 from training.scorer_spec import FeatureSpec
 from training.spec import Column, ModelSpec
 from training.split import held_out
@@ -100,8 +101,7 @@ def _development(rows: pd.DataFrame, spec: ModelSpec) -> Floats:
         return np.ones(len(rows))
     if rules.maturity is None:
         raise TrainingRefused("severity.development needs severity.maturity, the column of days to the valuation")
-    days = sorted(rules.development)
-    return np.asarray(np.interp(_number(rows, rules.maturity), days, [rules.development[d] for d in days]), dtype=float)
+    return developed(np.ones(len(rows)), _number(rows, rules.maturity), rules.development)
 
 
 def _trend(times: pd.Series | None, spec: ModelSpec) -> Floats | float:
