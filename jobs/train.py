@@ -92,9 +92,8 @@ def _development(lake: Lake, conf: Conf, coverage: str, valuation: dt.date) -> d
     rows = lake.read("reference.claims").where((F.col("coverage") == coverage) & (F.col("known_from") < F.lit(at)))
     incurred = (F.col("incurred_minor") / MINOR_PER_UNIT).alias("incurred")
     states = rows.select("claim_id", "occurred_ts", "known_from", incurred).toPandas()
-    return factors_to_ultimate(
-        states, pd.Timestamp(at).tz_localize(None) if states["known_from"].dt.tz is None else pd.Timestamp(at)
-    )
+    # the session's zone is UTC, and pandas is given times without one
+    return factors_to_ultimate(states, pd.Timestamp(at).tz_convert(None))
 
 
 def _groups(lake: Lake) -> pd.DataFrame:
