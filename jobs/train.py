@@ -70,7 +70,7 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
         around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None, grown)
         evidence = fit(part, conf.training, frame.spec.feature_version, around)
         if champion is not None:
-            evidence.assessed["champion_diff"]["version"] = champion.version
+            champion.noted(evidence.assessed["champion_diff"])
         logged = register(conf, evidence, lineage_of(lake, conf, frame, version), actor(conf, author))
         gini = evidence.metrics["frequency_model_gini"]
         results.append(TrainResult(str(coverage), logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))

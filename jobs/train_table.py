@@ -32,13 +32,13 @@ def train_table(conf: Conf, table: str, spec_file: Path, author: str | None, say
     """Train on a table and register a candidate. Raises TrainingRefused, ConfigError or LakeError naming what is wrong."""
     spec = load_spec(spec_file)
     rows = read_table(table)
-    hashed = content_hash(rows)
+    hashed = content_hash(rows[[c for c in spec.needed if c in rows]])
     name = model_name(spec.name)
     champion = rival(conf, name)
     around = Around(_progress(conf, name, spec, hashed, say), None, champion.scorer if champion else None)
     evidence = fit(rows, spec, around)
     if champion is not None:
-        evidence.assessed["champion_diff"]["version"] = champion.version
+        champion.noted(evidence.assessed["champion_diff"])
     lineage = {
         "frame_hash": hashed, "frame_path": table, "frame_delta_version": "none", "feature_version": VERSION,
         "valuation": "not stated", "git_commit": git_commit(), "lock_sha256": lock_hash(), "seed": str(spec.seed),

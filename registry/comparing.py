@@ -1,5 +1,6 @@
 """Two registered versions side by side, on policies that neither was trained on."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,38 @@ from registry.store import CHAMPION
 from registry.versions import Version, holder, versions
 from training import metrics as m
 from training.champion_diff import deviance_gain
+from training.scorer import Scorer
 from training.stability import moved
 
 FEWEST = 100
 KEYS = ("policy_id", "vehicle_id", "as_of_date", "row")
 
 
-def rival(conf: Conf, model: str) -> Registered | None:
-    """The champion as it is, for a candidate to be held against; None where there is none."""
-    if not versions(conf, model):
+@dataclass(frozen=True)
+class Rival:
+    """The champion as it is, for a candidate to be held against: `scorer` is None where it cannot be loaded, `why` says so."""
+
+    version: str
+    scorer: Scorer | None
+    why: str = ""
+
+    def noted(self, diff: dict[str, Any]) -> None:
+        """Write into a candidate's artefact 9 which version it was held against, or why it was not."""
+        diff["version"] = self.version
+        if self.scorer is None:
+            diff |= {"status": "not comparable", "why": f"the champion cannot be loaded: {self.why}"}
+
+
+def rival(conf: Conf, model: str) -> Rival | None:
+    """The champion of a model; None where there is none. One of another version of this library must not keep a new one from
+    being trained."""
+    version = holder(conf, model, CHAMPION) if versions(conf, model) else None
+    if version is None:
         return None
-    version = holder(conf, model, CHAMPION)
-    return None if version is None else load(conf, model, version)
+    try:
+        return Rival(version, load(conf, model, version).scorer)
+    except LakeError as e:
+        return Rival(version, None, str(e))
 
 
 def compare(conf: Conf, before: Version, after: Version, seed: int) -> dict[str, Any]:

@@ -86,10 +86,14 @@ def promote(conf: Conf, chosen: Version, by: Actor, reason: str = "") -> Version
     """Make an approved version champion; the one before becomes `previous`. Nothing where it is champion already."""
     before = h.read(conf, chosen.model).sound()
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
-    approval_of(before, conf, chosen.model, chosen.version, loaded.digest)
+    approval = approval_of(before, conf, chosen.model, chosen.version, loaded.digest)
     now = holder(conf, chosen.model, CHAMPION)
     if now == chosen.version:
         return chosen
+    held_against = approval.detail["rollback_target"]
+    if held_against != now:
+        beside = f"was approved beside champion {held_against or 'none'}, and version {now} is champion now"
+        raise ModelRefused(f"{chosen.model} version {chosen.version} {beside}: approve it again")
     last = before.entries[-1]
     # killed between the entry and the alias: the entry is there already
     if (last.action, last.version) != (h.PROMOTED, chosen.version):

@@ -141,6 +141,8 @@ def read_table(path: str) -> pd.DataFrame:
     """A Parquet file or folder, a CSV file, or a Delta table. Raises LakeError saying what is wrong with it."""
     from pathlib import Path
 
+    if "://" in path:
+        raise LakeError(f"{path}: tables are read from this machine's disk; copy it here first")
     try:
         if path.endswith((".csv", ".csv.gz")):
             return pd.read_csv(path)

@@ -15,7 +15,7 @@ from lake.errors import ConfigError, EnvironmentProblem, InputError, ModelRefuse
 from registry import history as h
 from registry.canary import Share, canary, set_canary, verdict, withdraw
 from registry.champion import champion, load
-from registry.comparing import compare
+from registry.comparing import compare, rival
 from registry.deciding import Decision, approve, gates, promote, reject, rollback
 from registry.exam import export, inventory
 from registry.log import register
@@ -239,3 +239,28 @@ def test_without_mlflow_nothing_is_decided(conf: Conf) -> None:
             decide()
     assert len(h.read(conf, MODEL).entries) == before
     assert load(conf, MODEL, "1").version == "1"
+
+
+def test_an_approval_beside_another_champion_is_not_one_beside_this(conf: Conf) -> None:
+    # version 2 was last approved beside version 1, and is put in its place
+    promote(conf, version(conf, "2"), REVIEWER)
+    first = version(conf, "1")
+    with pytest.raises(ModelRefused, match=r"version 1 was approved beside champion none, and version 2 is champion now"):
+        promote(conf, first, REVIEWER)
+    rollback(conf, MODEL, REVIEWER, "back")
+    assert holder(conf, MODEL, CHAMPION) == "1"
+
+
+def test_a_champion_that_cannot_be_loaded_keeps_nobody_from_training(conf: Conf) -> None:
+    (spec,) = Path(conf.lake).rglob(f"cache/*/{version(conf, '1').run_id}/scorer.json")
+    content = spec.read_text()
+    spec.write_text(content.replace('"schema_version": 2', '"schema_version": 1'))
+    found = rival(conf, MODEL)
+    assert found is not None and found.scorer is None
+    diff: dict[str, object] = {"status": "no champion"}
+    found.noted(diff)
+    assert (diff["version"], diff["status"]) == ("1", "not comparable")
+    assert "another version of this library" in str(diff["why"])
+    spec.write_text(content)
+    found = rival(conf, MODEL)
+    assert found is not None and found.scorer is not None
