@@ -22,7 +22,7 @@ setup(
     packages=find_packages(include=[name for package in PACKAGES for name in (package, f"{package}.*")]),
     package_data={
         "lake": ["log4j2.properties", "va_loadings_v2.json"],
-        "conf": ["*.yml", "sources/*.yml", "rules/*.yml", "models/*.yml"],
+        "conf": ["*.yml", "*.yaml", "sources/*.yml", "rules/*.yml", "models/*.yml"],
         "monitoring": ["templates/*"],
         "training": ["templates/*"],
         "jobs": ["templates/*"],

@@ -75,7 +75,7 @@ class Registry(Section):
         str | None,
         Field(description="a second place for the heads of histories, best with Object Lock; null: a tag of the model"),
     ] = None
-    gates: Annotated[str | None, Field(description="gates.yml; null: the one shipped")] = None
+    gates: Annotated[str | None, Field(description="gates.yaml; null: the one shipped")] = None
     require_verified: Annotated[bool, Field(description="refuse approvals by names that nobody vouches for")] = False
 
 
@@ -202,7 +202,7 @@ class Conf(BaseSettings):
     @property
     def gates_path(self) -> Path:
         """The gates of model versions."""
-        return Path(self.registry.gates) if self.registry.gates else CONF_FOLDER / "gates.yml"
+        return Path(self.registry.gates) if self.registry.gates else CONF_FOLDER / "gates.yaml"
 
     @property
     def sources_path(self) -> Path:
@@ -220,7 +220,7 @@ def load_conf(name: str = "local", **overrides: Any) -> Conf:
 
     Raises ConfigError naming the file, the key and what is wrong.
     """
-    known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml") if p.name != "gates.yml")
+    known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
     if not path.is_file() or not (is_path or name in known):

@@ -1,4 +1,4 @@
-"""What a version must show before it may be approved, judged from its own artefacts by the thresholds of conf/gates.yml."""
+"""What a version must show before it may be approved, judged from its own artefacts by the thresholds of conf/gates.yaml."""
 
 import datetime as dt
 import json
@@ -58,7 +58,7 @@ class _Approval(_Part):
 
 
 class Thresholds(_Part):
-    """conf/gates.yml."""
+    """conf/gates.yaml."""
 
     champion: _Champion
     calibration: _Calibration
