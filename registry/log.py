@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import lake
 import training
+import transforms
 from lake.conf import Conf
 from registry.actors import Actor, actor
 from registry.champion import FILES, LINEAGE_FILE
@@ -152,7 +153,7 @@ def _log_pair(folder: Path, spec: ScorerSpec, model: dict[str, bytes], judged: d
         name="pure-premium",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={Path(file).stem: str(folder / file) for file in FILES} | {EVIDENCE: str(folder / EVIDENCE)},
-        code_paths=[str(Path(str(package.__file__)).parent) for package in (lake, training)],
+        code_paths=[str(Path(str(package.__file__)).parent) for package in (lake, training, transforms)],
         signature=_signature(spec),
         pip_requirements=_requirements(),
         registered_model_name=name,
