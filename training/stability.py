@@ -1,5 +1,6 @@
 """How much a version depends on chance: the same training on other policies, other seeds, and fold by fold."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def moved(before: Floats, after: Floats, exposure: Floats) -> dict[str, float]:
 
 
 def stability(data: Data, found: Fit, settings: Settings) -> dict[str, Any]:
-    """Artefact 5: fold by fold on the training part; the test part's frequency by refits on other policies, with other seeds."""
+    """Artefact 5: fold by fold on the training part; on the test part, pairs refitted on other policies and with other seeds: the
+    prices that move, and the frequency's order and deviance (at the test part's own level)."""
     frequency = found.pair[0]
     return {
         "folds": _by_fold(data, frequency, settings),
@@ -52,29 +54,35 @@ def _by_fold(data: Data, frequency: Fitted, settings: Settings) -> list[dict[str
 
 
 def _refitted(data: Data, found: Fit, number: int, seed: int) -> dict[str, float]:
-    frequency = found.pair[0]
-    draw = frequency.draws[number % len(frequency.draws)]
-    booster = fit(frequency.recipe, frequency.problem.part(draw > 0, draw), frequency.rounds, seed)
-    return {"refit": number} | _against(data, found, Fitted(**{**vars(frequency), "booster": booster}))
+    def again(f: Fitted) -> Fitted:
+        draw = f.draws[number % len(f.draws)]
+        return replace(f, booster=fit(f.recipe, f.problem.part(draw > 0, draw), f.rounds, seed))
+
+    return {"refit": number} | _against(data, found, (again(found.pair[0]), again(found.pair[1])))
 
 
 def _reseeded(data: Data, found: Fit, seed: int) -> dict[str, float]:
-    frequency = found.pair[0]
-    booster = fit(frequency.recipe, frequency.problem, frequency.rounds, seed)
-    return {"seed": seed} | _against(data, found, Fitted(**{**vars(frequency), "booster": booster}))
+    frequency, severity = (replace(f, booster=fit(f.recipe, f.problem, f.rounds, seed)) for f in found.pair)
+    return {"seed": seed} | _against(data, found, (frequency, severity))
 
 
-def _against(data: Data, found: Fit, other: Fitted) -> dict[str, float]:
-    held, x = data.held, found.x[data.held]
-    relative = np.exp(data.ln_offset[held])
-    before, after = (np.exp(f.margin(x)) * relative for f in (found.pair[0], other))
+def _against(data: Data, found: Fit, other: tuple[Fitted, Fitted]) -> dict[str, float]:
+    held = data.held
     e, claims = data.exposure[held], data.claims[held]
-    level = claims.sum() / (after * e).sum() if claims.sum() else 1.0
-    out = moved(before, after, e) | {"rank_correlation": float(pd.Series(before).corr(pd.Series(after), method="spearman"))}
+    (_, before), (frequency, after) = (_rates(data, found.x[held], pair) for pair in (found.pair, other))
+    correlation = pd.Series(before).corr(pd.Series(after), method="spearman")
+    out = moved(before, after, e) | {"rank_correlation": float(correlation)}
     if claims.sum():
-        deviance = float(m.poisson_unit_deviance(claims, after * e * level).sum() / e.sum())
-        out |= {"gini": _gini(claims, e, after), "deviance": deviance}
+        level = claims.sum() / (frequency * e).sum()
+        deviance = float(m.poisson_unit_deviance(claims, frequency * e * level).sum() / e.sum())
+        out |= {"gini": _gini(claims, e, frequency), "deviance": deviance}
     return out
+
+
+def _rates(data: Data, x: Floats, pair: tuple[Fitted, Fitted]) -> tuple[Floats, Floats]:
+    """Frequency and pure premium of the test part, before balance."""
+    ln_frequency = pair[0].margin(x) + data.ln_offset[data.held]
+    return np.exp(ln_frequency), np.exp(ln_frequency + pair[1].margin(x))
 
 
 def _gini(claims: Floats, exposure: Floats, score: Floats) -> float:
