@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from typing import Any
 
 import pandas as pd
@@ -37,8 +38,16 @@ def evidence_files(evidence: Evidence, title: str, lineage: dict[str, str]) -> t
 
 
 def as_json(value: Any) -> bytes:
-    """JSON with what is not of JSON as text."""
-    return json.dumps(value, indent=1, default=str).encode()
+    """JSON with what is not of JSON as text, and null for a figure that is not defined: NaN is not JSON."""
+    return json.dumps(_defined(value), indent=1, default=str, allow_nan=False).encode()
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _defined(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _facts(evidence: Evidence) -> dict[str, Any]:

@@ -155,7 +155,9 @@ def _calibrated(performance: dict[str, Any], tolerance: float) -> Found:
     return holds, f"{figure}, within 1 +- {tolerance:g} or holding 1"
 
 
-def _at_most(value: float, limit: float, what: str) -> Found:
+def _at_most(value: float | None, limit: float, what: str) -> Found:
+    if value is None:
+        return False, f"largest {what} not defined"
     return value <= limit, f"largest {what} {value:.2g}, at most {limit:g}"
 
 
@@ -164,5 +166,7 @@ def _fair(found: dict[str, Any], limit: float) -> Found:
         return False, str(found["status"])
     ratio = found["lowest_adverse_impact_ratio"]
     proxy = [p["feature"] for p in found.get("proxies", []) if p["is_proxy"]]
+    if ratio is None:
+        return False, "adverse impact ratio not defined"
     named = f"; stand in for a group: {', '.join(proxy)}" if proxy else ""
     return ratio >= limit and not proxy, f"lowest adverse impact ratio {ratio:.2f}, at least {limit:g}{named}"

@@ -1,13 +1,16 @@
 """Artefacts 4 to 9 of a training, as plain data: what a reviewer reads and gates judge."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from training import metrics as m
+from training.artefacts import NOT_ASSESSED
 from training.champion_diff import champion_diff, no_champion
 from training.data import Data
+from training.evaluation import Measured
 from training.explainer import ADDITIVITY_TOLERANCE
 from training.fairness import fairness, not_assessed, proxies
 from training.fitting import Fit, Progress, Settings, fit_data
@@ -20,13 +23,15 @@ MAX_SEGMENT_LEVELS = 12
 DIFF_ROWS = 20_000
 
 
-def performance(data: Data, test: pd.DataFrame, metrics: dict[str, m.Estimate], lift: pd.DataFrame) -> dict[str, Any]:
-    """Artefact 4: metrics with intervals, ten bins, and actual over expected by segment with Garwood intervals."""
+def performance(data: Data, measured: Measured) -> dict[str, Any]:
+    """Artefact 4: metrics with intervals, ten bins, the same against the GLM, and actual over expected by segment with Garwood
+    intervals."""
     return {
-        "metrics": {k: vars(v) for k, v in metrics.items()},
+        "metrics": {k: vars(v) for k, v in measured["metrics"].items()},
         "interval": f"{m.LEVEL:.0%}, {m.DRAWS} bootstrap draws of policies",
-        "lift": lift.to_dict("records"),
-        "segments": segments(data, test).to_dict("records"),
+        "lift": measured["lift"].to_dict("records"),
+        "double_lift_over_glm": measured["double_lift"].to_dict("records"),
+        "segments": segments(data, measured["test"]).to_dict("records"),
     }
 
 
@@ -62,8 +67,6 @@ def reproducibility(data: Data, found: Fit, settings: Settings) -> dict[str, Any
 
 def _fixed(found: Fit, settings: Settings) -> Settings:
     """The recipes that a search found, without searching again."""
-    from dataclasses import replace
-
     return replace(settings, trials=0, frequency=found.pair[0].recipe, severity=found.pair[1].recipe)
 
 
@@ -104,6 +107,8 @@ def _fairness(data: Data, found: Fit, test: pd.DataFrame, groups: pd.DataFrame |
         return not_assessed()
     design = pd.DataFrame(found.x, columns=found.scorer.spec.names)
     out = fairness(test, groups, seed)
+    if out["status"] == NOT_ASSESSED:
+        return out
     return out | {"proxies": proxies(design, data.groups, groups).head(20).to_dict("records")}
 
 

@@ -1,7 +1,8 @@
 """Whether prices treat groups differently, and which features stand in for a group.
 
 Groups come as probabilities (1 where they are known), for proxies such as names and places are wrong for 16 to 26 % of people: so
-every figure has an interval, from a bootstrap of policies.
+every figure has an interval, from a bootstrap of policies. A policy that the source says nothing of is left out and counted:
+it is not known to be outside a group.
 """
 
 from collections.abc import Callable
@@ -33,22 +34,36 @@ def not_assessed() -> dict[str, Any]:
 
 def fairness(test: pd.DataFrame, groups: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Artefact 7 for test rows (policy_id, exposure_years, claims, predicted, pure_premium) and groups (policy_id, group_name,
-    probability)."""
-    wide = groups.pivot_table(index="policy_id", columns="group_name", values="probability", aggfunc="max")
-    shares = wide.reindex(test["policy_id"]).fillna(0.0)
-    if not shares.to_numpy().any():
+    probability). A group that has nobody outside, or nobody inside, cannot be compared, and then nothing counts as assessed."""
+    shares = _memberships(groups)
+    known = test["policy_id"].isin(shares.index).to_numpy()
+    share_known = float(np.average(known, weights=test["exposure_years"]))
+    test = test[known]
+    of_row = shares.reindex(test["policy_id"])
+    if not of_row.to_numpy().any():
         return not_assessed()
+    onesided = [str(g) for g in of_row if of_row[g].nunique() == 1 and of_row[g].iloc[0] in (0.0, 1.0)]
+    if onesided:
+        why = f"nobody to compare with: {', '.join(onesided)}; a policy known to be outside needs a row of probability 0"
+        return {"status": NOT_ASSESSED, "why": why}
     draws = m.policy_draws(test["policy_id"], m.DRAWS, seed)
-    lines = [_group(test, shares[g].to_numpy(dtype=float), str(g), draws) for g in shares]
+    lines = [_group(test, of_row[g].to_numpy(dtype=float), str(g), draws) for g in of_row]
     worst = min(line["adverse_impact_ratio"]["value"] for line in lines)
-    return {"status": "assessed", "level": m.LEVEL, "lowest_adverse_impact_ratio": worst, "groups": lines}
+    stated = {"level": m.LEVEL, "share_of_exposure_known": share_known, "lowest_adverse_impact_ratio": worst}
+    return {"status": "assessed", **stated, "groups": lines}
+
+
+def _memberships(groups: pd.DataFrame) -> pd.DataFrame:
+    """Probability by policy and group; 0 in a group that is not stated for a policy of which another is."""
+    return groups.pivot_table(index="policy_id", columns="group_name", values="probability", aggfunc="max").fillna(0.0)
 
 
 def _group(test: pd.DataFrame, p: Floats, name: str, draws: Floats) -> dict[str, Any]:
     e, claims, expected = (test[c].to_numpy(dtype=float) for c in ("exposure_years", "claims", "predicted"))
     price = test["pure_premium"].to_numpy(dtype=float)
     inside, outside = p * e, (1 - p) * e
-    top = price >= np.quantile(price, 1 - TOP_SHARE)
+    # above, not at: where all prices are the same nobody is in the top
+    top = price > np.quantile(price, 1 - TOP_SHARE)
 
     def ratio(w: Floats, a: Floats, b: Floats) -> Floats:
         return np.asarray((w @ a) / (w @ b))
@@ -62,7 +77,9 @@ def _group(test: pd.DataFrame, p: Floats, name: str, draws: Floats) -> dict[str,
             (ratio(w, inside * np.log(price), inside) - ratio(w, outside * np.log(price), outside)) / np.log(price).std()
         ),
     }
-    figures = {k: vars(m.estimated(s, draws)) for k, s in statistics.items()}
+    # a draw may have none of a small group: not defined, which the file says as null
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures = {k: vars(m.estimated(s, draws)) for k, s in statistics.items()}
     return {"group": name, "exposure_years": float(inside.sum()), "expected_claims": float((p * expected).sum()), **figures}
 
 
@@ -74,10 +91,11 @@ def proxies(features: pd.DataFrame, policies: pd.Series, groups: pd.DataFrame) -
     less than membership does. The p-value is that of Fisher's z on the former, and must survive Holm's correction at
     FAMILY_ERROR.
     """
-    of_policy = features.groupby(policies.to_numpy()).mean()
+    of_policy, memberships = features.groupby(policies.to_numpy()).mean(), _memberships(groups)
+    of_policy = of_policy[of_policy.index.isin(memberships.index)]
     out = []
-    for group, rows in groups.groupby("group_name"):
-        p = rows.set_index("policy_id")["probability"].groupby(level=0).max().reindex(of_policy.index).fillna(0.0)
+    for group in memberships:
+        p = memberships[group].reindex(of_policy.index)
         r = of_policy.rank().corrwith(p.rank()).fillna(0.0)
         counts = of_policy.notna().sum()
         certain = float(p.mean() * (1 - p.mean()) / p.var(ddof=0)) if p.var(ddof=0) > 0 else 0.0

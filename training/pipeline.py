@@ -74,7 +74,7 @@ def _evidence(data: Data, settings: Settings, around: Around) -> Evidence:
         params=_params(settings, fit),
         glm={name: g.coefficients for name, g in references.items() if not g.coefficients.empty},
         sample=sample,
-        performance=performance(data, measured["test"], measured["metrics"], measured["lift"]),
+        performance=performance(data, measured),
         assessed=assess(data, fit, settings, measured["test"], swept, sample, around.groups, around.champion),
         swept=swept,
         data_hash=_hash(data, fit),

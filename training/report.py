@@ -1,6 +1,7 @@
 """A version's evidence as one HTML page: nothing is loaded from anywhere, and all text that came from data is escaped."""
 
 import base64
+import math
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -34,6 +35,8 @@ class Section:
 
 def figure(value: Any) -> str:
     """A cell: five significant digits, thousands apart."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "not defined"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.5g}"  # noqa: PLR2004
     if isinstance(value, list):

@@ -8,15 +8,19 @@ import pandas as pd
 import pytest
 import xgboost as xgb
 
-from tests.training.given import the_frame, trained
-from training.artefacts import ARTEFACTS, digest
+from lake.features import FEATURE_VERSION_1
+from registry.evidence_files import as_json
+from tests.training.given import SPEC, the_frame, trained
+from training.artefacts import ARTEFACTS, NOT_ASSESSED, digest
 from training.champion_diff import champion_diff
 from training.fairness import fairness, not_assessed, proxies
+from training.fitting import Progress, Settings, fit_data
+from training.frame import prepare
 from training.monotonicity import stated, sweeps
 from training.report import render, report
 from training.scorer import Scorer
 from training.scorer_spec import design
-from training.stability import moved
+from training.stability import moved, stability
 
 
 def test_a_digest_is_of_names_contents_and_nothing_moves_between_them() -> None:
@@ -50,6 +54,17 @@ def test_stability_counts_what_moves_and_training_again_gives_the_same_files() -
     assert all(r["rank_correlation"] > 0.9999 for r in assessed["stability"]["other_seeds"])
 
 
+def test_refits_move_prices_by_severity_too() -> None:
+    data = prepare(the_frame(), SPEC, FEATURE_VERSION_1, None)
+    settings = Settings(seed=1)
+    found = fit_data(data, settings, Progress())
+    # drawn once from each policy the frequency is what it was, so what moves is severity: little, and the order of prices with it
+    once = replace(found.pair[0], draws=np.ones_like(found.pair[0].draws))
+    refits = stability(data, replace(found, pair=(once, found.pair[1])), settings)["refits_on_drawn_policies"]
+    assert all(r["rank_correlation"] < 1 - 1e-9 for r in refits)
+    assert len({r["gini"] for r in refits}) == 1
+
+
 def test_murphys_parts_add_up() -> None:
     m = {k: v.value for k, v in trained().metrics.items()}
     parts = m["frequency_uncertainty"] - m["frequency_discrimination"] + m["frequency_miscalibration"]
@@ -81,6 +96,36 @@ def test_a_group_that_pays_more_for_nothing_is_seen_with_its_interval() -> None:
     assert uneven["actual_over_expected"]["lower"] < 1 < uneven["actual_over_expected"]["upper"]
     test, groups = prices(0.0)
     assert fairness(test, groups.assign(policy_id="nobody"), 1) == not_assessed()
+
+
+def test_who_a_source_says_nothing_of_is_in_no_group_and_outside_of_none() -> None:
+    test, groups = prices(0.3)
+    whole = fairness(test, groups, seed=1)["groups"][0]["price_ratio"]["value"]
+    # the outsiders' half of the book that the source leaves out is dear: counted as outsiders, they would hide the penalty
+    more = test.assign(policy_id="u" + test["policy_id"], pure_premium=5 * test["pure_premium"])
+    found = fairness(pd.concat([test, more], ignore_index=True), groups, seed=1)
+    assert found["share_of_exposure_known"] == pytest.approx(0.5)
+    assert found["groups"][0]["price_ratio"]["value"] == pytest.approx(whole)
+    ids = pd.concat([test["policy_id"], more["policy_id"]], ignore_index=True)
+    noise = np.random.default_rng(5).normal(size=len(ids))
+    features = pd.DataFrame({"unlike_others": noise + 3 * ids.str.startswith("u")})
+    assert not proxies(features, ids, groups)["is_proxy"].any()
+
+
+def test_a_group_that_nobody_is_outside_of_is_not_assessed_and_says_what_is_missing() -> None:
+    test, groups = prices(0.0)
+    found = fairness(test, groups[groups["probability"] == 1.0], seed=1)
+    assert found["status"] == NOT_ASSESSED
+    assert "g; a policy known to be outside needs a row of probability 0" in found["why"]
+
+
+def test_equal_prices_are_fair_and_a_figure_that_is_not_defined_is_null() -> None:
+    test, groups = prices(0.0)
+    found = fairness(test.assign(pure_premium=300.0), groups, seed=1)
+    assert found["lowest_adverse_impact_ratio"] == 1.0
+    # nobody is in the top tenth: odds of 0 / 0
+    read = json.loads(as_json(found), parse_constant=pytest.fail)
+    assert read["groups"][0]["odds_ratio_of_top_tenth"]["value"] is None
 
 
 def test_a_feature_that_stands_in_for_a_group_is_called_so_and_no_other() -> None:
