@@ -80,7 +80,7 @@ def approve(  # noqa: PLR0913, PLR0917 - options of a command
     model: Model = None,
     version: Version = None,
     condition: Annotated[list[str] | None, typer.Option(help="what the approval hangs on; may be given again")] = None,
-    expires: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day; default by conf/gates.yaml")] = None,
+    expires: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day; conf/gates.yaml if not")] = None,
     waive: Annotated[list[str] | None, typer.Option(help="gate to lift; may be given again; needs --until and --why")] = None,
     until: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day of the waivers")] = None,
     why: Annotated[str, typer.Option(help="why the gates are lifted")] = "",

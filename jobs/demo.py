@@ -18,8 +18,7 @@ from lake.sources import load_source
 
 NIGHTS = 3
 AUTHOR, REVIEWER = "demo-author", "demo-reviewer"
-WAIVED_DAYS = 90
-REFERENCE = {"sim_policies": "policies", "sim_devices": "devices", "sim_consents": "consents", "sim_claims": "claims"}
+REFERENCE = {f"sim_{table}": table for table in ("policies", "devices", "consents", "fairness_groups", "claims")}
 BOOK_DAYS = 730
 
 
@@ -86,8 +85,7 @@ def _train(here: State, valuation: dt.date) -> None:
     from jobs.train import train
     from registry.actors import actor
     from registry.champion import champion
-    from registry.deciding import Decision, approve, promote, today
-    from registry.gates import Waiver
+    from registry.deciding import Decision, approve, promote
     from registry.versions import choose
 
     try:
@@ -96,12 +94,11 @@ def _train(here: State, valuation: dt.date) -> None:
         return
     except NoChampion:
         pass
-    reviewer, until = actor(here.conf, REVIEWER), today() + dt.timedelta(days=WAIVED_DAYS)
-    waiver = Waiver(gate="fairness", until=until, why="the simulated book states no groups", by=reviewer.name)
+    reviewer = actor(here.conf, REVIEWER)
     for result in train(here.lake, here.conf, valuation, AUTHOR):
         print(result.describe())
         chosen = choose(here.conf, result.model, result.version)
-        entry, _ = approve(here.conf, chosen, reviewer, Decision("first version of the demo", waivers=(waiver,)))
+        entry, _ = approve(here.conf, chosen, reviewer, Decision("first version of the demo"))
         print(entry.describe().strip())
         promote(here.conf, chosen, reviewer, "first champion")
         print(choose(here.conf, result.model, result.version).describe())

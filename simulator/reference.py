@@ -19,6 +19,8 @@ ESTIMATE_SIGMA = 0.35
 """Spread of ln(first estimate / final amount)."""
 NEGATIVE_P = 0.015
 """Recourse: the final amount is negative."""
+GROUP, GROUP_P = "group_b", 0.3
+"""Membership is drawn apart from all else: prices that follow the risk treat the group as anybody else."""
 NEVER_REVISED_P = 0.2
 """The first estimate stays, and the claim stays open."""
 REOPENED_P, REOPENED_FACTOR = 0.03, 1.5
@@ -60,6 +62,14 @@ def consents(people: pd.DataFrame, middle: dt.datetime) -> pd.DataFrame:
     rows["known_from"] = rows["valid_from"] - pd.Timedelta(days=KNOWN_BEFORE_DAYS)
     withdrawn = rows[given["case"] == WITHDRAWN].assign(valid_to=middle, known_from=middle)
     return _stacked(rows, withdrawn)
+
+
+def fairness_groups(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+    """Whether a policy's holder is of GROUP, stated for everybody."""
+    insured = people[people["policy_id"].notna()]
+    inside = (rng.random(len(insured)) < GROUP_P).astype(float)
+    rows = insured[["policy_id"]].assign(group_name=GROUP, probability=inside, group_source="simulator", method="stated")
+    return rows.assign(known_from=insured["first_from"] - pd.Timedelta(days=KNOWN_BEFORE_DAYS))
 
 
 def exposure(people: pd.DataFrame, begin: dt.date, end: dt.date) -> pd.Series:

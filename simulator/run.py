@@ -21,7 +21,7 @@ FOLDERS = ("sim_phone", "reference", "history", "truth")
 DEVICES_PER_BATCH = 50
 MIN_PARALLEL_TASKS = 4
 """Below this, starting processes takes longer than the work."""
-_PEOPLE, _RAW, _BOOK, _CLAIMS, _SKEW = range(5)
+_PEOPLE, _RAW, _BOOK, _CLAIMS, _SKEW, _GROUPS = range(6)
 Progress = Callable[[str, float], None]
 Faults = Literal["default", "none", "all"]
 
@@ -139,13 +139,14 @@ def _population(setup: Setup) -> pd.DataFrame:
 
 
 def _write_reference(setup: Setup, everyone: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Write the four reference files; returns every claim that occurred."""
+    """Write the reference files; returns every claim that occurred."""
     rng = np.random.default_rng([setup.seed, _CLAIMS])
     occurred = reference.losses(rng, everyone, setup.begin, setup.end)
     tables = {
         "policies": reference.policies(everyone),
         "devices": reference.devices(everyone, setup.middle),
         "consents": reference.consents(everyone, setup.middle),
+        "fairness_groups": reference.fairness_groups(np.random.default_rng([setup.seed, _GROUPS]), everyone),
         "claims": reference.claims(rng, occurred, setup.last_arrival),
     }
     for name, table in tables.items():

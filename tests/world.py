@@ -149,7 +149,7 @@ def build(spark: SparkSession, root: Path) -> World:
     history = str(root / "landing" / "history" / "*.parquet")
     for arguments in (
         *(("reference", "load", t, "--source", f"sim_{t}", "--input", str(root / "landing" / "reference" / f"{t}*.csv"))
-          for t in ("policies", "devices", "consents", "claims")),
+          for t in ("policies", "devices", "consents", "fairness_groups", "claims")),
         ("history", "load", "policy-days", "--source", "sim_policy_days", "--input", history),
         ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=1))),
         APPROVE,

@@ -103,7 +103,9 @@ def price(km: float, trips: int, days: int, span: int) -> float:
 def past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path, pd.DataFrame]:
     """A published night, its scores, and all that was learned since."""
     root = tmp_path_factory.mktemp("restated")
-    conf_file = write_conf(root / "conf.yml", root, mlflow_tracking_uri=conf_with_champion().tracking_uri)
+    store = conf_with_champion()
+    given = {"mlflow_tracking_uri": store.tracking_uri, "registry": {"history": store.registry_history}}
+    conf_file = write_conf(root / "conf.yml", root, **given)
     conf = load_conf(str(conf_file))
     lake = Lake(spark, conf.lake)
     for name, rows in TABLES_OF.items():

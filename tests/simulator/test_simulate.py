@@ -16,7 +16,7 @@ from simulator.faults import MALFORMED
 from tests.conftest import ROOT
 
 SMALL = {"policies": 12, "days": 4, "seed": 5, "book_policies": 40, "book_days": 100}
-REFERENCE = ("policies", "devices", "consents", "claims")
+REFERENCE = ("policies", "devices", "consents", "claims", "fairness_groups")
 
 
 def digests(folder):
