@@ -29,8 +29,9 @@ class Job:
 
 
 CATALOG = (
-    Job("reference", "jobs.reference", "load policies, devices, consents and claims that have landed",
-        ("reference.policies", "reference.devices", "reference.claims", "reference.consents")),
+    Job("reference", "jobs.reference", "load policies, devices, consents, claims and fairness groups that have landed",
+        ("reference.policies", "reference.devices", "reference.claims", "reference.consents",
+         "reference.fairness_groups")),
     Job("ingest", "jobs.ingest", "load raw points that have landed",
         ("bronze.points", "bronze.quarantine", "bronze.ledger")),
     Job("trips", "jobs.trips", "points to trips and events, restating what late data changed",

@@ -25,7 +25,7 @@ ReceivedAt = Annotated[
     ),
 ]
 JobDate = Annotated[dt.datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="run the job of this night")]
-REFERENCE_TABLES = ("policies", "devices", "claims", "consents")
+REFERENCE_TABLES = ("policies", "devices", "claims", "consents", "fairness_groups")
 
 reference_app = typer.Typer(help="Policies, devices, claims and consents.", invoke_without_command=True)
 history_app = typer.Typer(help="Import policy days from elsewhere.", no_args_is_help=True)

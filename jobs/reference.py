@@ -1,4 +1,4 @@
-"""The night's job `reference`: load policies, devices, consents and claims that have landed."""
+"""The night's job `reference`: load policies, devices, consents, claims and fairness groups that have landed."""
 
 from expectations.gate import QualityGate
 from expectations.standing import TABLES, standing_suite
