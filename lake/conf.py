@@ -79,6 +79,41 @@ class Registry(Section):
     require_verified: Annotated[bool, Field(description="refuse approvals by names that nobody vouches for")] = False
 
 
+PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
+
+
+class Channels(Section):
+    """Where alerts are sent. Addresses and keys are secrets: set TELEMATICS_ALERTS__CHANNELS__WEBHOOK and the like."""
+
+    file: Annotated[str | None, Field(description="JSON lines are appended to it")] = None
+    sns: Annotated[str | None, Field(pattern=r"^arn:aws[a-z-]*:sns:", description="ARN of a topic")] = None
+    webhook: Annotated[str | None, Field(description="address that takes Slack's messages")] = None
+    pagerduty_key: Annotated[str | None, Field(description="routing key of PagerDuty's events v2; for critical alerts")] = None
+    pagerduty: Annotated[str, Field(description="address of the events")] = PAGERDUTY_EVENTS
+
+
+class Alerting(Section):
+    """What is watched, and who is told."""
+
+    rules: Annotated[str | None, Field(description="alerts.yaml; null: the one shipped")] = None
+    channels: Channels = Channels()
+    page_address: Annotated[str | None, Field(description="where the reports folder is served, for links in messages")] = None
+    prometheus_textfile: Annotated[str | None, Field(description="file of the node exporter's textfile collector")] = None
+    prometheus_push: Annotated[str | None, Field(description="host:port of a push gateway")] = None
+
+
+class Nightly(Section):
+    """The night's control."""
+
+    scores_by: Annotated[
+        str | None, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM UTC after the cutoff; null: no deadline")
+    ] = None
+    attempts: Annotated[int, Field(ge=1, le=5, description="tries of a job whose failure may pass")] = 2
+    retry_wait_s: Annotated[float, Field(ge=0, description="before the first retry; it doubles")] = 2.0
+    job_timeout_minutes: Annotated[int | None, Field(ge=1, description="a job that takes longer fails; null: never")] = None
+    dollars_per_vcpu_hour: Annotated[float, Field(ge=0, description="for the cost on the page: list price, us-east-1, ARM")] = 0.061
+
+
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
@@ -140,6 +175,8 @@ class Conf(BaseSettings):
     features: PublishedFeatures = PublishedFeatures()
     training: Training = Training()
     registry: Registry = Registry()
+    alerts: Alerting = Alerting()
+    nightly: Nightly = Nightly()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
     s3: S3Limits = S3Limits()
@@ -203,6 +240,11 @@ class Conf(BaseSettings):
     def gates_path(self) -> Path:
         """The gates of model versions."""
         return Path(self.registry.gates) if self.registry.gates else CONF_FOLDER / "gates.yaml"
+
+    @property
+    def alerts_path(self) -> Path:
+        """The rules of alerts."""
+        return Path(self.alerts.rules) if self.alerts.rules else CONF_FOLDER / "alerts.yaml"
 
     @property
     def sources_path(self) -> Path:

@@ -5,13 +5,11 @@ from lake.table import LADDER_KINDS, RUNGS, Table
 from lake.tables_bronze import LEDGER, POINTS, QUARANTINE
 from lake.tables_gold import (
     CREDIBILITY,
-    DRIFT,
     FEATURES_TABLE,
     FRAME,
     FRAMES,
     LINEAGE_TYPE,
     NIGHTS,
-    PERFORMANCE,
     POLICY_DAYS,
     REASON_TYPE,
     SCORES,
@@ -21,18 +19,19 @@ from lake.tables_gold import (
 )
 from lake.tables_reference import CLAIMS, CONSENTS, DEVICES, FAIRNESS_GROUPS, POLICIES
 from lake.tables_silver import EVENTS, TRIPS
+from lake.tables_watch import ALERTS, DRIFT, PERFORMANCE, SHADOW
 
 __all__ = [
-    "CLAIMS", "CONSENTS", "CREDIBILITY", "DEVICES", "DRIFT", "EVENTS", "FAIRNESS_GROUPS", "FEATURES_TABLE", "FRAME", "FRAMES",
+    "ALERTS", "CLAIMS", "CONSENTS", "CREDIBILITY", "DEVICES", "DRIFT", "EVENTS", "FAIRNESS_GROUPS", "FEATURES_TABLE", "FRAME", "FRAMES",
     "LADDER_KINDS",
     "LEDGER", "LINEAGE_TYPE", "NIGHTS", "PERFORMANCE", "POINTS", "POLICIES", "POLICY_DAYS", "QUARANTINE", "REASON_TYPE", "RUNGS",
-    "SCORES", "TABLES", "TRIPS", "WINDOW_SUMS", "Table", "frame_prefix", "frame_table",
+    "SCORES", "SHADOW", "TABLES", "TRIPS", "WINDOW_SUMS", "Table", "frame_prefix", "frame_table",
 ]  # fmt: skip
 
 _IN_ORDER = (
     POINTS, QUARANTINE, LEDGER, POLICIES, DEVICES, CLAIMS, CONSENTS, FAIRNESS_GROUPS,
     TRIPS, EVENTS, POLICY_DAYS, WINDOW_SUMS, CREDIBILITY,
-    FEATURES_TABLE, SCORES, DRIFT, PERFORMANCE, NIGHTS,
+    FEATURES_TABLE, SCORES, DRIFT, PERFORMANCE, SHADOW, ALERTS, NIGHTS,
 )  # fmt: skip
 TABLES: dict[str, Table] = {t.name: t for t in _IN_ORDER}
 """Every table of the lake by name, in the order in which data flows; frames.<hash> come besides."""

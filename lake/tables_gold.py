@@ -1,4 +1,4 @@
-"""Gold: policy days, features, scores, what watches them, and the record of the nights."""
+"""Gold: policy days, features, scores, and the record of the nights."""
 
 import re
 
@@ -74,51 +74,6 @@ SCORES = Table(
         Column("lineage", LINEAGE_TYPE, "", "what the score was made from", nullable=False),
     ),
     key=("policy_id", "vehicle_id", "coverage", "score_date", "role"),
-    partition_by=("score_date",),
-    published=True,
-)
-
-DRIFT = Table(
-    "gold.drift",
-    "a monitored column of a night against the champion's frame",
-    (
-        c.SCORE_DATE.required(),
-        Column("column", "string", "", "feature or prediction", nullable=False),
-        Column("kind", "string", "", "feature or prediction", nullable=False),
-        Column("unit", "string", "", "unit of the means and the shift"),
-        Column("method", "string", "", "how the statistic is computed"),
-        Column("statistic", "double", "", "value of the drift statistic"),
-        Column("threshold", "double", "", "value from which the column counts as drifted"),
-        Column("drifted", "boolean", "", "statistic at or above threshold", nullable=False),
-        Column("reference_rows", "bigint", "rows", "rows of the reference"),
-        Column("current_rows", "bigint", "rows", "rows of the night"),
-        Column("reference_mean", "double", "", "mean in the reference, in the column's unit"),
-        Column("current_mean", "double", "", "mean in the night, in the column's unit"),
-        Column("shift", "double", "", "current_mean - reference_mean"),
-        Column("shift_lower", "double", "", "lower end of the 99.9 % interval"),
-        Column("shift_upper", "double", "", "upper end of the 99.9 % interval"),
-    ),
-    key=("score_date", "column"),
-    partition_by=("score_date",),
-    published=True,
-)
-
-PERFORMANCE = Table(
-    "gold.performance",
-    "a segment's actual claims against those the published scores expected",
-    (
-        c.SCORE_DATE.required(),
-        Column("segment", "string", "", "what the book is cut by: all, coverage, territory_band ...", nullable=False),
-        Column("value", "string", "", "the segment's value", nullable=False),
-        Column("earned_car_years", "double", "car-years", "exposure earned under published scores"),
-        Column("actual_claims", "bigint", "claims", "claims occurred in that exposure and known by the cutoff"),
-        Column("expected_claims", "double", "claims", "frequency x exposure"),
-        Column("actual_over_expected", "double", "", "A/E; null where nothing is expected"),
-        Column("lower", "double", "", "lower end of the exact (Garwood) 95 % interval of A/E"),
-        Column("upper", "double", "", "upper end of that interval"),
-        Column("maturity_days", "double", "days", "mean age of the exposure at the cutoff"),
-    ),
-    key=("score_date", "segment", "value"),
     partition_by=("score_date",),
     published=True,
 )

@@ -60,6 +60,7 @@ class Shift(Facts):
     """A monitored column; `nights` of the last five it was beyond its threshold."""
 
     column: str
+    kind: str = "feature"
     unit: str
     statistic: float
     threshold: float
@@ -70,6 +71,44 @@ class Shift(Facts):
     lower: float | None
     upper: float | None
     nights: int
+    p_value: float | None = None
+
+
+class Shadow(Facts):
+    """A version in shadow; `evidence` to 1 that claims fall on whom it says rather than on whom the champion says."""
+
+    model: str
+    version: str
+    champion: str
+    since: dt.date
+    scored: int
+    claims: int
+    evidence: float
+    wanted: float
+    mean_price_change: float | None
+    moved: dict[str, float]
+
+
+class Decision(Facts):
+    """What the experience of a coverage asks for: keep, recalibrate or refit."""
+
+    coverage: str
+    decision: str
+    why: str
+
+
+class Raised(Facts):
+    """An alert."""
+
+    rule: str
+    subject: str
+    severity: str
+    owner: str
+    state: str
+    text: str
+    nights: int
+    why: str
+    runbook: str
 
 
 class Source(Facts):
@@ -119,6 +158,20 @@ class Night(Facts):
     seconds: dict[str, float]
     drift_report: bool
     data_docs: bool
+    watched: list[Shift] = []
+    """Every watched column; `shifts` are the strongest."""
+    usual_records: dict[str, float] = {}
+    """Median of the records a source brought on the last nights."""
+    cached_models: list[str] = []
+    """Versions that scored from the cache, for MLflow did not answer."""
+    deadline: str | None = None
+    minutes_late: float | None = None
+    """Wall clock between the deadline and the end of job `score`; below zero where it was early."""
+    shadows: list[Shadow] = []
+    decisions: list[Decision] = []
+    alerts: list[Raised] = []
+    vcpu_hours: float | None = None
+    dollars: float | None = None
 
     @property
     def scored(self) -> int:
@@ -129,6 +182,11 @@ class Night(Facts):
     def fallback(self) -> int:
         """Scores by the declared fallback."""
         return sum(self.fallbacks.values())
+
+    @property
+    def firing(self) -> list[Raised]:
+        """Alerts that somebody is told of."""
+        return [a for a in self.alerts if a.state == "firing"]
 
     @property
     def drifted(self) -> list[Shift]:

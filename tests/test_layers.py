@@ -13,7 +13,8 @@ TRANSFORMS_MAY_IMPORT = {
     "lake.clock", "lake.columns", "lake.errors", "lake.sources", "lake.driving", "lake.event_rules",
     "lake.feature", "lake.features", "lake.features_v1", "lake.features_v2", "lake.va",
 }  # fmt: skip
-TABLES = {"lake.table", "lake.tables", "lake.tables_bronze", "lake.tables_reference", "lake.tables_silver", "lake.tables_gold"}
+TABLES = {"lake.table", "lake.tables", "lake.tables_bronze", "lake.tables_reference", "lake.tables_silver", "lake.tables_gold",
+          "lake.tables_watch"}  # fmt: skip
 
 
 def settings() -> dict[str, list[dict[str, list[str]]]]:

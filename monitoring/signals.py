@@ -1,0 +1,134 @@
+"""The figures of a night that rules watch, from what is on its page: one place says when each is beyond its limit."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from monitoring.alerting import Signal
+from monitoring.night import Night, Shift
+
+if TYPE_CHECKING:
+    from monitoring.rules import Limits
+
+ALL = "all"
+
+
+def _refused(night: Night, limits: "Limits") -> Iterable[Signal]:
+    yield from (Signal("files_refused", name, True, f"file {name} was refused: {why}") for name, why in night.refused.items())
+
+
+def _bad_records(night: Night, limits: "Limits") -> Iterable[Signal]:
+    read, held = (sum(getattr(s, x) for s in night.sources) for x in ("read", "quarantined"))
+    share = (held - night.withheld) / read if read else 0.0
+    text = f"{share:.1%} of {read:,} records read are bad and in quarantine (at most {limits.bad_records:.1%})"
+    yield Signal("bad_records", ALL, share > limits.bad_records, text, share, limits.bad_records)
+
+
+def _volume(night: Night, limits: "Limits") -> Iterable[Signal]:
+    brought = {s.source: s.read for s in night.sources}
+    for source, usual in night.usual_records.items():
+        share = brought.get(source, 0) / usual
+        text = f"{source} brought {brought.get(source, 0):,} records, usually {usual:,.0f}"
+        yield Signal("volume", source, share < limits.volume, text, share, limits.volume)
+
+
+def _quality(night: Night, limits: "Limits") -> Iterable[Signal]:
+    yield from (Signal("quality_warnings", x.partition(": ")[0], True, x) for x in night.warnings)
+
+
+def _unscored(night: Night, limits: "Limits") -> Iterable[Signal]:
+    text = f"{night.missing:,} of {night.in_force:,} covers in force have no score"
+    yield Signal("covers_without_score", ALL, night.missing > 0, text, float(night.missing), 0.0)
+
+
+def _fallback(night: Night, limits: "Limits") -> Iterable[Signal]:
+    share = night.fallback / night.scored if night.scored else 0.0
+    text = f"{share:.0%} of the scores are the fallback's (at most {limits.fallback:.0%})"
+    yield Signal("fallback_share", ALL, share > limits.fallback, text, share, limits.fallback)
+
+
+def _mean_price(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for book in night.books:
+        if book.change is not None:
+            text = f"the mean price of {book.coverage} in {book.currency} moved by {book.change:+.1%} in a night"
+            beyond = abs(book.change) > limits.mean_change
+            yield Signal("mean_price", f"{book.coverage} {book.currency}", beyond, text, book.change, limits.mean_change)
+
+
+def _drift(kind: str, measure: str) -> "Measure":
+    def signals(night: Night, limits: "Limits") -> Iterable[Signal]:
+        for s in night.watched:
+            if s.kind == kind:
+                yield Signal(measure, s.column, s.drifted, moved(s), s.statistic, s.threshold, s.p_value)
+
+    return signals
+
+
+def moved(s: Shift) -> str:
+    """A column's shift in its unit."""
+    if s.shift is None or s.before is None or s.now is None:
+        return f"{s.column}: not observed on one side"
+    interval = f" ({s.lower:+.3g} to {s.upper:+.3g})" if s.lower is not None and s.upper is not None else ""
+    return f"{s.column}: mean {s.before:.4g} to {s.now:.4g} {s.unit}, shift {s.shift:+.3g}{interval}".replace(" ,", ",")
+
+
+def _outcome(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for o in night.outcomes:
+        if o.ratio is not None and o.lower is not None and o.upper is not None:
+            is_mature = (o.maturity_days or 0.0) >= limits.mature_days
+            beyond = o.lower > 1 or (is_mature and o.upper < 1)
+            subject = ALL if o.segment == ALL else f"{o.segment} {o.value}"
+            text = (
+                f"actual over expected claims of {subject} is {o.ratio:.2f} ({o.lower:.2f} to {o.upper:.2f}), "
+                f"{o.maturity_days or 0:.0f} days mature"
+            )
+            yield Signal("actual_over_expected", subject, beyond, text, o.ratio, 1.0)
+
+
+def _cached(night: Night, limits: "Limits") -> Iterable[Signal]:
+    if night.cached_models:
+        text = f"MLflow did not answer: scored with the cached {', '.join(night.cached_models)}"
+        yield Signal("registry_down", ALL, True, text)
+
+
+def _late(night: Night, limits: "Limits") -> Iterable[Signal]:
+    if night.minutes_late is not None:
+        text = f"the scores of the night came {night.minutes_late:.0f} minutes after {night.deadline}"
+        yield Signal("late", ALL, night.minutes_late > limits.late_minutes, text, night.minutes_late, limits.late_minutes)
+
+
+def _shadow(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for s in night.shadows:
+        text = f"{s.model} version {s.version} foretells claims better than version {s.champion}: evidence {s.evidence:,.0f} to 1"
+        yield Signal("challenger", f"{s.model} {s.version}", s.evidence >= s.wanted, text, s.evidence, s.wanted)
+
+
+def _decision(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for d in night.decisions:
+        yield Signal("decision", d.coverage, d.decision != "keep", f"{d.coverage}: {d.decision}, for {d.why}")
+
+
+Measure = Callable[[Night, "Limits"], Iterable[Signal]]
+MEASURES: dict[str, Measure] = {
+    "files_refused": _refused,
+    "bad_records": _bad_records,
+    "volume": _volume,
+    "quality_warnings": _quality,
+    "covers_without_score": _unscored,
+    "fallback_share": _fallback,
+    "mean_price": _mean_price,
+    "feature_drift": _drift("feature", "feature_drift"),
+    "daily_drift": _drift("daily", "daily_drift"),
+    "prediction_drift": _drift("prediction", "prediction_drift"),
+    "reason_drift": _drift("reason", "reason_drift"),
+    "actual_over_expected": _outcome,
+    "challenger": _shadow,
+    "decision": _decision,
+    "registry_down": _cached,
+    "late": _late,
+}
+"""What a rule may watch."""
+
+
+def signals(night: Night, limits: "Limits") -> list[Signal]:
+    """All signals of a night."""
+    return [s for measure in MEASURES.values() for s in measure(night, limits)]
