@@ -1,7 +1,7 @@
 """Which of a night's signals are alerts: effect and significance, persistence, suppression, silence. Pure: data in, data out.
 
-A signal is one watched figure of a night. It is *beyond* its limit or not; a rule says for how many of the last nights it must have
-been so before anybody is told, who is told, and which other rules' alerts already explain it.
+A signal is one watched figure of a night. It is *beyond* its limit or not; a rule says for how many of the last nights it must
+have been so before anybody is told, who is told, and which other rules' alerts already explain it.
 """
 
 import datetime as dt
@@ -19,9 +19,9 @@ EVERYTHING = ""
 class Rule:
     """How the signals of a measure become alerts.
 
-    `nights` of the last `of` published nights must be beyond. With `false_discovery_rate`, of the signals that have a p-value only
-    those count that survive Benjamini and Hochberg (1995) at that rate. While a rule of `suppressed_by` is beyond tonight, this one's
-    signals tell nobody anything new.
+    `nights` of the last `of` published nights must be beyond. With `false_discovery_rate`, of the signals that have a p-value
+    only those count that survive Benjamini and Hochberg (1995) at that rate. While a rule of `suppressed_by` is beyond tonight,
+    this one's signals tell nobody anything new.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Alert:
-    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` explains another state."""
+    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` is of other states."""
 
     rule: str
     subject: str

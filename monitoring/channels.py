@@ -1,5 +1,7 @@
-"""Where firing alerts go: a file, SNS, PagerDuty, a webhook that takes Slack's messages. Each gets what is of it; secrets come from the
-environment and are in no message."""
+"""Where firing alerts go: a file, SNS, PagerDuty, a webhook that takes Slack's messages.
+
+Secrets come from the environment and are in no message.
+"""
 
 import datetime as dt
 import json
@@ -106,9 +108,7 @@ def _to_pagerduty(message: Message, channels: Channels) -> None:
             _post(channels.pagerduty, event | {"payload": payload})
 
 
-@retry(
-    stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.5, max=5), retry=retry_if_exception_type(_Busy), reraise=True
-)
+@retry(stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.5, max=5), retry=retry_if_exception_type(_Busy), reraise=True)
 def _post(address: str, body: dict[str, Any]) -> None:
     import requests
 

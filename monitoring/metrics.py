@@ -45,7 +45,12 @@ def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
     for job, seconds in night.seconds.items():
         gauge("job_seconds", "wall time", seconds, job=job)
     for severity in ("info", "warning", "critical"):
-        gauge("alerts_firing", "alerts that somebody is told of", sum(a.severity == severity for a in night.firing), severity=severity)
+        gauge(
+            "alerts_firing",
+            "alerts that somebody is told of",
+            sum(a.severity == severity for a in night.firing),
+            severity=severity,
+        )
     return registry
 
 
