@@ -44,7 +44,7 @@ CATALOG = (
     Job("drift", "jobs.drift", "compare features and predictions with the champion's frame", ("gold.drift",)),
     Job("performance", "jobs.performance", "actual against expected claims, with maturity", ("gold.performance",),
         beside="drift"),
-    Job("page", "jobs.page", "the page of the night", (), reads_nights=True),
+    Job("page", "jobs.page", "alerts, and the page of the night", ("gold.alerts",), reads_nights=True),
     Job("maintain", "jobs.maintain", "delete what is too old, compact small files, vacuum", (), beside="page", reads_nights=True),
 )  # fmt: skip
 

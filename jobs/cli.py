@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from jobs import (
+    commands_alerts,
     commands_data,
     commands_explain,
     commands_lease,
@@ -59,7 +60,7 @@ def options(
 
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
-    commands_rules, commands_places, commands_explain,
+    commands_rules, commands_places, commands_explain, commands_alerts,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

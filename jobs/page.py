@@ -8,9 +8,10 @@ from pydantic import TypeAdapter
 from expectations.gate import QualityGate
 from expectations.results import read_results
 from jobs import page_facts as facts
+from jobs.alerting import expose, raise_alerts
 from jobs.context import JobContext, JobResult
 from lake.storage import fetch, keep
-from monitoring.night import Night
+from monitoring.night import AGAINST_FRAME, Night
 from monitoring.page import render_index, render_night
 from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
@@ -27,14 +28,15 @@ def run(ctx: JobContext) -> JobResult:
     fetch(kept, reports, DATA)  # a driver that is made anew for each night draws the list of all nights
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
-    night = collect(ctx, reports)
+    night, complaints = raise_alerts(ctx, collect(ctx, reports))
     folder = folder_of(reports, ctx.date)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATA).write_text(night.model_dump_json(indent=1))
     draw(reports, ctx.date)
     keep(reports, kept)
     found = verdict(night)
-    return JobResult(0, f"{found.light}: {found.sentence}", {"light": found.light, "page": str(folder / PAGE)})
+    detail = {"light": found.light, "page": str(folder / PAGE)}
+    return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose(ctx.conf, night)))
 
 
 def collect(ctx: JobContext, reports: Path) -> Night:
@@ -42,16 +44,19 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     totals = facts.totals(ctx)
     tonight = [r for r in totals if r["score_date"] == ctx.date]
     in_force, missing = facts.cover(ctx)
-    shifts, watched = facts.shifts(ctx)
+    watched, seconds = facts.watched(ctx), facts.seconds(ctx)
+    vcpu_hours, dollars = facts.cost(ctx, seconds)
     sources, refused = facts.received(ctx)
     quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
     return Night(
         date=ctx.date, previous=ctx.previous, in_force=in_force, missing=missing,
         books=facts.books(totals, ctx.date, ctx.previous), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
-        movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=shifts, columns_watched=watched, sources=sources,
+        movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=facts.strongest(watched), watched=watched,
+        columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=sources,
         quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
-        seconds=facts.seconds(ctx), drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
+        usual_records=facts.usual_records(ctx), cached_models=facts.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
+        seconds=seconds, drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The small aggregates that the page of a night is made of, read from published tables."""
 
 import datetime as dt
+from statistics import median
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
@@ -8,6 +9,7 @@ from pyspark.sql import functions as F
 
 from expectations.row_rules import POSITION_IS_NOT_KEPT
 from jobs.context import JobContext
+from jobs.nights import champion_of_record, read_nights
 from lake.features import FEATURES
 from monitoring.night import Book, Model, Mover, Outcome, Shift, Source
 from registry.store import CHAMPION
@@ -20,6 +22,7 @@ MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
 MOVES = (0.05, 0.10, 0.25)
 """Relative changes whose policies are counted, as in the champion diff."""
 PERSISTENCE_NIGHTS = 5
+VOLUME_NIGHTS, LEAST_NIGHTS = 7, 3
 SHOWN_REASONS = 3
 
 
@@ -124,22 +127,57 @@ def outcomes(ctx: JobContext) -> list[Outcome]:
     ]  # fmt: skip
 
 
-def shifts(ctx: JobContext) -> tuple[list[Shift], int]:
-    """(the strongest drifts, predictions and drifted columns first; how many columns were watched)."""
+def watched(ctx: JobContext) -> list[Shift]:
+    """Every watched figure of the night, the strongest first, with how often it was beyond its threshold lately."""
     lately = F.col("score_date").between(F.lit(ctx.date - 2 * WEEK), F.lit(ctx.date))
     recent = ctx.lake.read("gold.drift").where(lately).collect()
     last = sorted({r["score_date"] for r in recent})[-PERSISTENCE_NIGHTS:]
-    nights = _counted((r["column"], 1) for r in recent if r["drifted"] and r["score_date"] in last)
+    nights = _counted(((r["kind"], r["column"]), 1) for r in recent if r["drifted"] and r["score_date"] in last)
     tonight = [r for r in recent if r["score_date"] == ctx.date]
-    tonight.sort(key=lambda r: (not r["drifted"], -r["statistic"] / r["threshold"], r["column"]))
-    return [_shift(r, nights) for r in tonight[: max(SHIFTS, sum(r["drifted"] for r in tonight))]], len(tonight)
+    tonight.sort(key=lambda r: (not r["drifted"], -r["statistic"] / r["threshold"] if r["threshold"] else 0.0, r["column"]))
+    return [_shift(r, nights) for r in tonight]
 
 
-def _shift(r: Row, nights: dict[str, int]) -> Shift:
+def strongest(every: list[Shift]) -> list[Shift]:
+    """What is shown of each kind: all that drifted, and more up to SHIFTS."""
+    shown = []
+    for kind in dict.fromkeys(s.kind for s in every):
+        of_kind = [s for s in every if s.kind == kind]
+        shown += of_kind[: max(SHIFTS, sum(s.drifted for s in of_kind))]
+    return shown
+
+
+def usual_records(ctx: JobContext) -> dict[str, float]:
+    """Median of what a source brought on the last VOLUME_NIGHTS nights before this one, for sources that bring something most
+    nights; nothing before there were LEAST_NIGHTS."""
+    since = ctx.date - VOLUME_NIGHTS * dt.timedelta(days=1)
+    before = F.col("batch_date").between(F.lit(since), F.lit(ctx.date - dt.timedelta(days=1)))
+    sums = ctx.lake.read("bronze.ledger").where(before).groupBy("source", "batch_date").agg(F.sum("read").alias("n")).collect()
+    published = [d for d in read_nights(ctx.lake).published if since <= d < ctx.date]
+    if len(published) < LEAST_NIGHTS:
+        return {}
+    by_night = {(r["source"], r["batch_date"]): r["n"] or 0 for r in sums}
+    found = {source: median(by_night.get((source, d), 0) for d in published) for source in sorted({s for s, _ in by_night})}
+    return {source: float(n) for source, n in found.items() if n > 0}
+
+
+def cached_models(ctx: JobContext) -> list[str]:
+    """Versions that scored the night from the cache, for MLflow did not answer."""
+    cached: list[str] = champion_of_record(ctx.lake, ctx.date).get("cached", [])
+    return cached
+
+
+def cost(ctx: JobContext, seconds: dict[str, float]) -> tuple[float, float]:
+    """(vCPU-hours, dollars) of the jobs so far: their wall time by the cores that Spark has now, and the configured price."""
+    hours = sum(seconds.values()) * ctx.spark.sparkContext.defaultParallelism / 3600
+    return hours, hours * ctx.conf.nightly.dollars_per_vcpu_hour
+
+
+def _shift(r: Row, nights: dict[Any, int]) -> Shift:
     return Shift(
-        column=r["column"], unit=r["unit"] or "", statistic=r["statistic"], threshold=r["threshold"], drifted=r["drifted"],
-        before=r["reference_mean"], now=r["current_mean"], shift=r["shift"], lower=r["shift_lower"], upper=r["shift_upper"],
-        nights=nights.get(r["column"], 0),
+        column=r["column"], kind=r["kind"], unit=r["unit"] or "", statistic=r["statistic"], threshold=r["threshold"],
+        drifted=r["drifted"], before=r["reference_mean"], now=r["current_mean"], shift=r["shift"], lower=r["shift_lower"],
+        upper=r["shift_upper"], nights=nights.get((r["kind"], r["column"]), 0), p_value=r["p_value"],
     )  # fmt: skip
 
 
@@ -176,8 +214,8 @@ def seconds(ctx: JobContext) -> dict[str, float]:
     return {r["job"]: r["seconds"] for r in rows}
 
 
-def _counted(pairs: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _counted(pairs: Any) -> dict[Any, int]:
+    counts: dict[Any, int] = {}
     for name, n in pairs:
         counts[name] = counts.get(name, 0) + n
     return counts

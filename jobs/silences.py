@@ -43,7 +43,7 @@ def silences(conf: Conf) -> list[Kept]:
     return [Kept(n, s) for n, s in found.items() if n not in ended]
 
 
-def silence(conf: Conf, wanted: Silence, today: dt.date) -> int:
+def keep_silence(conf: Conf, wanted: Silence, today: dt.date) -> int:
     """Keep a silence; returns its number. Raises InputError for one that is over or too long."""
     if not today <= wanted.until <= today + dt.timedelta(days=LONGEST_DAYS):
         last = today + dt.timedelta(days=LONGEST_DAYS)

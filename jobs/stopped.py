@@ -3,6 +3,7 @@
 from pyspark.sql import functions as F
 
 from expectations.gate import QualityGate
+from jobs.alerting import tell_stopped
 from jobs.catalog import NAMES
 from jobs.causes import cause, foreseen
 from jobs.context import JobContext
@@ -40,9 +41,12 @@ def _write(ctx: JobContext, job: str | None, failure: Exception) -> None:
         ctx.gate.build_docs()
     folder = folder_of(reports, ctx.date)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / DATA).write_text(facts(ctx, job, failure, read_nights(ctx.lake)).model_dump_json(indent=1))
+    night = facts(ctx, job, failure, read_nights(ctx.lake))
+    (folder / DATA).write_text(night.model_dump_json(indent=1))
     draw(reports, ctx.date)
     keep(reports, kept)
+    for complaint in tell_stopped(ctx.conf, night):
+        log().error("the stopped night", date=ctx.date, cause=complaint.what)
 
 
 def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) -> Stopped:

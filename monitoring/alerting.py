@@ -71,6 +71,10 @@ class Silence:
         """Whether it holds for an alert of a night."""
         return rule == self.rule and self.subject in (EVERYTHING, subject) and date <= self.until
 
+    def describe(self) -> str:
+        """For people."""
+        return f"{self.rule}{f' of {self.subject}' if self.subject else ''} until {self.until} by {self.by}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Alert:

@@ -15,13 +15,13 @@ PUSH_TIMEOUT_S = 10
 
 def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
     """Gauges of a night; a stopped one has the light and the date only, so that absence of scores can be alerted on."""
-    registry = CollectorRegistry()
+    registry, gauges = CollectorRegistry(), dict[str, Gauge]()
 
     def gauge(name: str, meaning: str, value: float | None, **labels: str) -> None:
-        known = registry._names_to_collectors.get(f"telematics_{name}")
-        found = known if isinstance(known, Gauge) else Gauge(f"telematics_{name}", meaning, list(labels), registry=registry)
         if value is not None:
-            (found.labels(**labels) if labels else found).set(value)
+            if name not in gauges:
+                gauges[name] = Gauge(f"telematics_{name}", meaning, list(labels), registry=registry)
+            (gauges[name].labels(**labels) if labels else gauges[name]).set(value)
 
     midnight = dt.datetime.combine(night.date, dt.time(), dt.UTC).timestamp()
     gauge("night_date_timestamp_seconds", "date of the last night, UTC midnight", midnight)
@@ -45,12 +45,8 @@ def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
     for job, seconds in night.seconds.items():
         gauge("job_seconds", "wall time", seconds, job=job)
     for severity in ("info", "warning", "critical"):
-        gauge(
-            "alerts_firing",
-            "alerts that somebody is told of",
-            sum(a.severity == severity for a in night.firing),
-            severity=severity,
-        )
+        firing = sum(a.severity == severity for a in night.firing)
+        gauge("alerts_firing", "alerts that somebody is told of", firing, severity=severity)
     return registry
 
 

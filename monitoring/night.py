@@ -4,6 +4,9 @@ import datetime as dt
 
 from pydantic import BaseModel, ConfigDict
 
+AGAINST_FRAME = ("feature", "prediction")
+"""Kinds of drift that are held against the champion's frame."""
+
 
 class Facts(BaseModel):
     """Refuses unknown keys."""
@@ -57,7 +60,7 @@ class Outcome(Facts):
 
 
 class Shift(Facts):
-    """A monitored column; `nights` of the last five it was beyond its threshold."""
+    """A watched figure; `nights` of the last five it was beyond its threshold."""
 
     column: str
     kind: str = "feature"
@@ -170,6 +173,8 @@ class Night(Facts):
     shadows: list[Shadow] = []
     decisions: list[Decision] = []
     alerts: list[Raised] = []
+    withdrawn: str | None = None
+    """Why readers no longer see these scores; None where they do."""
     vcpu_hours: float | None = None
     dollars: float | None = None
 
@@ -190,5 +195,20 @@ class Night(Facts):
 
     @property
     def drifted(self) -> list[Shift]:
-        """Columns beyond their threshold."""
-        return [s for s in self.shifts if s.drifted]
+        """Columns beyond their threshold, features and predictions."""
+        return [s for s in self.shifts if s.drifted and s.kind in AGAINST_FRAME]
+
+    @property
+    def reasons(self) -> list[Shift]:
+        """Features by how much of the prices they make, the furthest from the frame first."""
+        return [s for s in self.shifts if s.kind == "reason"]
+
+    @property
+    def days(self) -> list[Shift]:
+        """Daily values against the same weekday of weeks before."""
+        return [s for s in self.shifts if s.kind == "daily"]
+
+    @property
+    def columns(self) -> list[Shift]:
+        """Features and predictions against the frame."""
+        return [s for s in self.shifts if s.kind in AGAINST_FRAME]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.alerting import Signal
 from monitoring.night import Night, Shift
+from monitoring.stopped import Stopped
 
 if TYPE_CHECKING:
     from monitoring.rules import Limits
@@ -107,6 +108,7 @@ def _decision(night: Night, limits: "Limits") -> Iterable[Signal]:
         yield Signal("decision", d.coverage, d.decision != "keep", f"{d.coverage}: {d.decision}, for {d.why}")
 
 
+STOPPED = "stopped"
 Measure = Callable[[Night, "Limits"], Iterable[Signal]]
 MEASURES: dict[str, Measure] = {
     "files_refused": _refused,
@@ -125,10 +127,13 @@ MEASURES: dict[str, Measure] = {
     "decision": _decision,
     "registry_down": _cached,
     "late": _late,
+    STOPPED: lambda night, limits: (),
 }
-"""What a rule may watch."""
+"""What a rule may watch. Of a night that stopped there is nothing else to watch."""
 
 
-def signals(night: Night, limits: "Limits") -> list[Signal]:
+def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
+    if isinstance(night, Stopped):
+        return [Signal(STOPPED, ALL, True, f"{night.sentence} {night.readers_see} Run `{night.command}`.")]
     return [s for measure in MEASURES.values() for s in measure(night, limits)]

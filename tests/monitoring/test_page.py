@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.night import Book, Model, Mover, Night, Outcome, Shift, Source
+from monitoring.night import Book, Decision, Model, Mover, Night, Outcome, Raised, Shadow, Shift, Source
 from monitoring.page import amount, percent, render_index, render_night
 from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
@@ -42,6 +42,14 @@ def night(**changes: Any) -> Night:
     return Night(**(row | changes))
 
 
+def raised(**changes: Any) -> Raised:
+    row: dict[str, Any] = {
+        "rule": "feature_drift", "subject": "x", "severity": "warning", "owner": "actuarial-pricing", "state": "firing",
+        "text": "seen", "nights": 3, "why": "", "runbook": "docs/runbooks/drift.md",
+    }  # fmt: skip
+    return Raised(**(row | changes))
+
+
 def source(**changes: Any) -> Source:
     row: dict[str, Any] = {
         "source": "sim_phone", "target": "bronze.points", "files": 3, "duplicate_files": 1, "refused_files": 0, "read": 1000,
@@ -56,20 +64,25 @@ def test_a_quiet_night_is_green() -> None:
     assert found.sentence == "All 90 prices are in place and nothing needs attention."
 
 
+MISSING = {"missing": 3, "alerts": [raised(text="3 of 90 covers in force have no score")]}
+
+
 @pytest.mark.parametrize(
     ("changes", "light", "cause"),
     [
         ({"books": []}, "red", "no policy was scored"),
         ({"missing": 3}, "red", "3 of 90 covers in force have no score"),
         ({"fallbacks": {"no_trips": 90}}, "red", "every score is the fallback's"),
-        ({"fallbacks": {"no_trips": 46}}, "amber", "51% of the scores are the fallback's"),
-        ({"shifts": [shift()]}, "amber", "1 of 63 watched columns drifted"),
-        ({"warnings": ["x"]}, "amber", "1 quality warning(s)"),
-        ({"refused": {"a.gz": "truncated_gzip"}}, "amber", "1 file(s) were refused"),
-        ({"sources": [source(quarantined=11)]}, "amber", "1.1% of the records read are bad and in quarantine"),
-        # 210 / 199 = 1.0553
-        ({"books": [book(mean_before=199.0)]}, "amber", "the mean price of liability moved by +5.5% in a night"),
-        ({"outcomes": [outcome(lower=1.01)]}, "amber", "actual over expected claims is 1.17, its interval leaves out 1"),
+        ({"withdrawn": "wrong model"}, "red", "the scores were withdrawn: wrong model"),
+        ({"alerts": [raised()]}, "amber", "please look: seen."),
+        ({"alerts": [raised(subject=f"x{n}") for n in range(5)]}, "amber", "5 alerts of feature drift: x0, x1, x2 and 2 more"),
+        ({"alerts": [raised(severity="info")]}, "green", "nothing needs attention"),
+        ({"alerts": [raised(state=s) for s in ("pending", "suppressed", "silenced")]}, "green", "nothing needs attention"),
+        (
+            {"missing": 3, "alerts": [raised(text="3 of 90 covers in force have no score")]},
+            "red",
+            "looking: 3 of 90 covers in force have no score.",
+        ),
     ],
 )
 def test_what_turns_the_light(changes: dict[str, Any], light: str, cause: str) -> None:
@@ -78,15 +91,8 @@ def test_what_turns_the_light(changes: dict[str, Any], light: str, cause: str) -
     assert cause in found.sentence
 
 
-def test_young_exposure_does_not_speak_against_the_model() -> None:
-    few = {"ratio": 0.5, "lower": 0.2, "upper": 0.9}
-    assert verdict(night(outcomes=[outcome(**few, maturity_days=59.0)])).light == "green"
-    assert verdict(night(outcomes=[outcome(**few, maturity_days=60.0)])).light == "amber"
-    assert verdict(night(outcomes=[outcome(lower=1.01, maturity_days=1.0)])).light == "amber"
-
-
 def test_the_gravest_cause_is_named_first_and_the_rest_counted() -> None:
-    found = verdict(night(missing=1, shifts=[shift()], warnings=["x"], refused={"a": "b"}))
+    found = verdict(night(missing=1, alerts=[raised(rule=x) for x in "abc"]))
     assert found.light == "red"
     assert found.sentence.startswith("Do not use this night's scores before looking: 1 of 90 covers in force have no score; ")
     assert found.sentence.endswith("(and 2 more).")
@@ -107,9 +113,12 @@ def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     )
     full = night(
         previous=D - dt.timedelta(days=1), books=[book(mean_before=209.0)], movers=[mover] * 10, outcomes=[outcome()] * 40,
-        shifts=[shift()] * 63, sources=[source()], quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
+        shifts=[shift(kind=k) for k in ("feature", "daily", "reason") for _ in range(63)], sources=[source()],
+        quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
         models=[Model(name="m", version="7", frame="abcdef0123456789", features="v1")], seconds={"ingest": 3.21},
-        moved={"5%": 9}, drift_report=True, data_docs=True,
+        moved={"5%": 9}, drift_report=True, data_docs=True, deadline="06:00 UTC", minutes_late=-12.4, vcpu_hours=4.0,
+        dollars=0.244, alerts=[raised(text=evil, subject=evil, why=evil)],
+        decisions=[Decision(coverage=evil, decision="refit", why=evil)], shadows=[shadow(model=evil)],
     )  # fmt: skip
     page = render_night(full, D - dt.timedelta(days=1), D + dt.timedelta(days=1))
     assert len(page.encode()) < MAX_BYTES
@@ -125,6 +134,9 @@ def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     assert "+0.48%" in page  # 210 / 209
     assert "m version 7" in page
     assert "ingest 3.2" in page
+    for section in ("Alerts", "Daily values", "What makes the prices", "Models"):
+        assert f">{section}" in page
+    assert "12 min</b>before the deadline of 06:00 UTC" in page and "$0.24</b>for 4 vCPU-hours" in page
 
 
 def test_the_list_has_the_newest_night_first() -> None:
@@ -136,6 +148,14 @@ def test_the_list_has_the_newest_night_first() -> None:
 def test_figures_for_people() -> None:
     assert [amount(x) for x in (0.012345, 12.3456, 1234.5, None, -2.0)] == ["0.0123", "12.35", "1,234", "–", "−2"]
     assert percent(-0.0512) == "−5.1%"
+
+
+def shadow(**changes: Any) -> Shadow:
+    row: dict[str, Any] = {
+        "model": "pure-premium-liability", "version": "8", "champion": "7", "since": D, "scored": 90, "claims": 4,
+        "evidence": 3.2, "wanted": 20.0, "mean_price_change": 0.01, "moved": {"5%": 0.2, "10%": 0.05},
+    }  # fmt: skip
+    return Shadow(**(row | changes))
 
 
 def stopped(**changes: Any) -> Stopped:

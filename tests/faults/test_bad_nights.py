@@ -1,0 +1,126 @@
+"""A night for which nothing lands, whose champion is away at first, killed in every job from `score` on, and then left alone."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from prometheus_client.parser import text_string_to_metric_families
+from pyspark.sql import functions as F
+
+from jobs.nights import read_nights
+from registry.store import CHAMPION
+from tests.faults.killing import drivers, kill_when, one_more, there_is
+from tests.faults.stopping import NIGHT, SCORES
+from tests.world import NIGHTS, Said, World, write_conf
+
+pytestmark = pytest.mark.slow
+PAGE = f"_reports/nights/{NIGHT}/page.json"
+POINTS = (
+    (there_is, f"_staging/{SCORES}-*", "score"),
+    (one_more, SCORES, "score"),
+    (one_more, "gold.drift", "drift"),
+    (there_is, PAGE, "page"),
+)
+"""Where the driver is killed, and the first job that a resume then runs."""
+NIGHTLY = ("nightly", "--date", f"{NIGHT}")
+
+
+@dataclass
+class Bad:
+    """The lake after it, and what was seen on the way."""
+
+    world: World
+    lake: Path
+    withdrawn: Said
+    stopped_page: str
+    remaining: list[str] = field(default_factory=list)
+    scored: list[int] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(x) for x in (self.world.root / "alerts.jsonl").read_text().splitlines()]
+
+    @property
+    def page(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads((self.lake / PAGE).read_text())
+        return data
+
+
+def without_champion(world: World, lake: Path) -> Bad:
+    """The alias is taken away by hand, the night is run, and the alias is put back."""
+    store = MlflowClient(f"sqlite:///{(lake / '_mlflow').resolve()}/mlflow.db")
+    (model,) = [m for m in store.search_registered_models() if CHAMPION in m.aliases]
+    version = model.aliases[CHAMPION]
+    store.delete_registered_model_alias(model.name, CHAMPION)
+    said = world.telematics(*NIGHTLY)
+    store.set_registered_model_alias(model.name, CHAMPION, version)
+    return Bad(world, lake, said, (lake / PAGE).with_name("index.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def bad(world: World, tmp_path_factory: pytest.TempPathFactory) -> Bad:
+    root = tmp_path_factory.mktemp("bad")
+    lake = shutil.copytree(world.root / "lake", root / "lake")
+    (root / "landing").mkdir()
+    alerts = {"channels": {"file": str(root / "alerts.jsonl")}, "prometheus_textfile": str(root / "night.prom")}
+    mine = World(world.spark, root, write_conf(root / "conf.yml", root, alerts=alerts))
+    found = without_champion(mine, lake)
+    for driver, (kind, what, _) in zip(drivers(len(POINTS), mine.conf, *NIGHTLY), POINTS, strict=True):
+        if what == PAGE:
+            # so that what appears is the night's own, and not that of the stopped one
+            (lake / PAGE).unlink()
+        kill_when(driver, kind(lake, what))
+        found.scored.append(mine.lake.read(SCORES).where(F.col("score_date") == F.lit(NIGHT)).count())
+        found.remaining.append(read_nights(mine.lake).remaining(NIGHT)[0])
+    return found
+
+
+def test_fault_25_a_champion_that_was_withdrawn_stops_the_night_and_the_last_scores_stay(bad: Bad) -> None:
+    assert (bad.withdrawn.code, "no champion for coverage" in bad.withdrawn.err) == (7, True), bad.withdrawn.err
+    assert "The night stopped in job score: no champion" in bad.stopped_page
+    assert f"Readers see the scores of the night of {NIGHTS[-1]}" in bad.stopped_page
+    assert [(x["rule"], x["severity"]) for x in bad.told[:1]] == [("stopped", "critical")]
+
+
+def test_fault_03_a_night_killed_from_score_on_is_resumed_where_it_was(bad: Bad) -> None:
+    assert bad.remaining == [job for _, _, job in POINTS]
+    # not half of them: none while they stood staged, then all
+    everybody = bad.page["in_force"]
+    assert bad.scored == [0, everybody, everybody, everybody]
+
+
+def test_fault_03_and_left_alone_it_is_published_once(bad: Bad) -> None:
+    said = bad.world.telematics(*NIGHTLY)
+    assert (said.code, said.out.splitlines()[-1]) == (0, f"{NIGHT} published"), said.err
+    lake = bad.world.lake
+    for table, key in (
+        (SCORES, "policy_id || coverage || role"),
+        ("gold.drift", "kind || column"),
+        ("gold.alerts", "rule || subject"),
+    ):
+        rows = lake.read(table).where(F.col("score_date") == F.lit(NIGHT))
+        assert 0 < rows.count() == rows.select(F.expr(key)).distinct().count(), table
+    published = lake.read("gold.nights").where((F.col("night_date") == F.lit(NIGHT)) & (F.col("job") == "night"))
+    assert published.count() == 1
+
+
+def test_a_night_without_files_is_amber_and_tells_once(bad: Bad) -> None:
+    (volume,) = [x for x in bad.told if x["rule"] == "volume"]
+    assert (volume["subject"], volume["value"], volume["severity"]) == ("sim_phone", 0.0, "critical")
+    assert "sim_phone brought 0 records, usually" in (bad.lake / PAGE).with_name("index.html").read_text()
+    metrics = {f.name: f for f in text_string_to_metric_families((bad.world.root / "night.prom").read_text())}
+    assert metrics["telematics_night_light"].samples[0].value == 1
+    assert bad.page["missing"] == 0
+
+
+def test_alerts_are_listed_and_silenced_by_command(bad: Bad) -> None:
+    said = bad.world.telematics("alerts", "silence", "volume", "--until", f"{NIGHT}", "--reason", "holiday", "--as", "ann")
+    assert (said.code, "a silence ends between today and" in said.err) == (3, True)
+    unknown = bad.world.telematics("alerts", "silence", "volum", "--until", "2099-01-01", "--reason", "x")
+    assert (unknown.code, "unknown rule 'volum': choose stopped, files_refused" in unknown.err) == (3, True)
+    listed = bad.world.telematics("alerts", "list", "--format", "json", "--date", f"{NIGHT}")
+    assert ("volume", "firing") in {(x["rule"], x["state"]) for x in json.loads(listed.out)}, listed.err
