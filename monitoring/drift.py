@@ -56,6 +56,7 @@ class Drift:
     shift: float | None
     shift_lower: float | None
     shift_upper: float | None
+    p_value: float | None = None
 
 
 def compare(column: Monitored, bins: Bins, reference: Side, current: Side) -> Drift:
@@ -70,6 +71,7 @@ def compare(column: Monitored, bins: Bins, reference: Side, current: Side) -> Dr
         threshold=rounded(threshold), drifted=rounded(statistic) >= rounded(threshold),
         reference_rows=reference.summary.rows, current_rows=current.summary.rows,
         reference_mean=_maybe(before), current_mean=_maybe(after), shift=shift, shift_lower=lower, shift_upper=upper,
+        p_value=p_value(statistic, cells, reference.independent, current.independent),
     )  # fmt: skip
 
 
@@ -90,6 +92,15 @@ def null_quantile(cells: int, reference_rows: int, current_rows: int) -> float:
     from scipy.stats import chi2
 
     return float(chi2.ppf(CONFIDENCE, cells - 1)) * (1 / reference_rows + 1 / current_rows)
+
+
+def p_value(statistic: float, cells: int, reference_rows: int, current_rows: int) -> float | None:
+    """Probability of as large a PSI where nothing changed, by the distribution of `null_quantile`; None where it has none."""
+    if cells < 2 or not reference_rows or not current_rows:
+        return None
+    from scipy.stats import chi2
+
+    return float(chi2.sf(statistic / (1 / reference_rows + 1 / current_rows), cells - 1))
 
 
 def _shift(
