@@ -54,7 +54,7 @@ module "bucket" {
   access_log_bucket = module.access.name
   rules             = each.value.rules
   object_lock       = each.key == "anchor" ? var.anchor_lock : null
-  statements        = lookup(local.statements, each.key, [])
+  statements        = try(local.statements[each.key], [])
   force_destroy     = var.force_destroy && each.key != "anchor"
 
   replication = !contains(keys(local.replicated), each.key) ? null : {
