@@ -24,7 +24,8 @@ resource "aws_scheduler_schedule" "this" {
     arn      = each.value.machine
     role_arn = aws_iam_role.scheduler.arn
     # what was due, not what time it is when it comes to run: a start that is late is of the same night
-    input = jsonencode({ scheduled = "<aws.scheduler.scheduled-time>" })
+    # (written out, for jsonencode would escape the brackets, and the scheduler would not find its own word)
+    input = "{\"scheduled\": \"<aws.scheduler.scheduled-time>\"}"
     retry_policy {
       maximum_event_age_in_seconds = 3600
       maximum_retry_attempts       = 10
