@@ -1,6 +1,7 @@
 output "name" {
-  description = "name of the bucket"
+  description = "name of the bucket, once its policy is there: who delivers to it needs that"
   value       = aws_s3_bucket.this.id
+  depends_on  = [aws_s3_bucket_policy.this]
 }
 
 output "arn" {
