@@ -1,6 +1,6 @@
 output "name" {
   description = "name of the bucket, once its policy is there: who delivers to it needs that"
-  value       = aws_s3_bucket.this.id
+  value       = var.name
   depends_on  = [aws_s3_bucket_policy.this]
 }
 
