@@ -68,7 +68,6 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  # checkov:skip=CKV_AWS_319:the one alarm that can be switched off is of nights where none are scheduled
   for_each = merge(local.alarms, local.services)
 
   alarm_name          = "${var.name}-${each.key}"

@@ -6,7 +6,6 @@ locals {
 }
 
 resource "aws_lb" "this" {
-  # checkov:skip=CKV_AWS_150:protected where the environment is; dev can be taken down
   name                       = var.name
   internal                   = true
   load_balancer_type         = "application"

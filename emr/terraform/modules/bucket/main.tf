@@ -1,10 +1,7 @@
 # A bucket as every bucket here is: private, versioned, encrypted by its own key, over TLS only.
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_144:what must survive a region (models, gold, histories) is replicated where the caller says so
-  # checkov:skip=CKV_AWS_18:every bucket but the one of access logs logs there; a log bucket that logs to itself grows by itself
   # checkov:skip=CKV_AWS_145:KMS by default below; only buckets that AWS delivers access logs to have SSE-S3, as AWS asks
-  # checkov:skip=CKV2_AWS_61:a lifecycle is below for each bucket; live Delta prefixes have none for current objects
   bucket              = var.name
   object_lock_enabled = var.object_lock != null
   force_destroy       = var.force_destroy

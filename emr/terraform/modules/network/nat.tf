@@ -27,7 +27,6 @@ resource "aws_route_table_association" "public" {
 }
 
 resource "aws_eip" "nat" {
-  # checkov:skip=CKV2_AWS_19:the address is a NAT gateway's
   for_each = local.nat_zones
 
   domain = "vpc"
