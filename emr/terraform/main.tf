@@ -41,14 +41,25 @@ module "replica_keys" {
   purposes   = { replica = [] }
 }
 
+# what must survive the region: models, and of the lake gold and the registry's histories
+module "replica" {
+  source    = "./modules/bucket"
+  for_each  = { lake = "${local.global_name}-replica", models = "${local.global_name}-models-replica" }
+  providers = { aws = aws.replica }
+
+  name          = each.value
+  key_arn       = module.replica_keys.arns["replica"]
+  force_destroy = !var.is_protected
+}
+
 module "storage" {
-  source    = "./modules/storage"
-  providers = { aws = aws, aws.replica = aws.replica }
+  source = "./modules/storage"
 
   name            = local.global_name
   account_id      = local.account
   region          = var.region
   key_arns        = module.keys.arns
+  replica_arns    = { for what, bucket in module.replica : what => bucket.arn }
   replica_key_arn = module.replica_keys.arns["replica"]
   raw_expire_days = var.raw_expire_days
   log_days        = var.log_days

@@ -1,8 +1,7 @@
 # What people look at: MLflow and the nightly pages, behind one load balancer and one login.
 
 module "database" {
-  source    = "./modules/database"
-  providers = { aws = aws, aws.replica = aws.replica }
+  source = "./modules/database"
 
   name              = local.name
   account_id        = local.account
@@ -10,8 +9,17 @@ module "database" {
   subnet_ids        = module.network.subnets["services"]
   security_group_id = module.network.groups["database"]
   key_arn           = module.keys.arns["models"]
-  replica_key_arn   = module.replica_keys.arns["replica"]
   is_protected      = var.is_protected
+}
+
+# the same 30 days in another region, for the day this one is away
+module "backup_copy" {
+  source    = "./modules/backup_copy"
+  providers = { aws = aws.replica }
+
+  database_arn = module.database.backups.database_arn
+  days         = module.database.backups.days
+  key_arn      = module.replica_keys.arns["replica"]
 }
 
 module "balancer" {

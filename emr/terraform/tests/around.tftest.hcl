@@ -3,10 +3,6 @@
 mock_provider "aws" {
   source = "./tests/mocks"
 }
-mock_provider "aws" {
-  alias  = "replica"
-  source = "./tests/mocks"
-}
 
 variables {
   name               = "telematics-test"
@@ -24,7 +20,6 @@ variables {
   subnet_ids         = ["subnet-a", "subnet-b"]
   security_group_id  = "sg-1"
   key_arn            = "arn:aws:kms:us-east-1:123456789012:key/models"
-  replica_key_arn    = "arn:aws:kms:us-west-2:123456789012:key/replica"
   is_protected       = true
   topic_arn          = "arn:aws:sns:us-east-1:123456789012:alerts"
   limits             = { compute = 2500, storage = 1200, emr = 800, monitoring = 600, transfer = 400 }
@@ -67,10 +62,6 @@ run "the_database_comes_back" {
   assert {
     condition     = aws_db_instance.this.multi_az && aws_db_instance.this.backup_retention_period == 30
     error_message = "One zone, or fewer than 30 days."
-  }
-  assert {
-    condition     = aws_db_instance_automated_backups_replication.this.retention_period == 30
-    error_message = "The copy in the other region is shorter."
   }
   assert {
     condition     = aws_db_instance.this.deletion_protection && !aws_db_instance.this.skip_final_snapshot && !aws_db_instance.this.delete_automated_backups

@@ -3,10 +3,6 @@
 mock_provider "aws" {
   source = "./tests/mocks"
 }
-mock_provider "aws" {
-  alias  = "replica"
-  source = "./tests/mocks"
-}
 
 variables {
   name       = "acme-telematics-test"
@@ -17,6 +13,7 @@ variables {
     models = "arn:aws:kms:us-east-1:123456789012:key/models"
     audit  = "arn:aws:kms:us-east-1:123456789012:key/audit"
   }
+  replica_arns    = { lake = "arn:aws:s3:::lake-replica", models = "arn:aws:s3:::models-replica" }
   replica_key_arn = "arn:aws:kms:us-west-2:123456789012:key/replica"
   anchor_lock     = { mode = "COMPLIANCE", days = 2555 }
   force_destroy   = false
@@ -123,7 +120,14 @@ run "replicas_get_models_gold_and_histories" {
 
   # everything S3 may read in order to copy it: models as a whole, of the lake gold and the histories
   assert {
-    condition     = keys(aws_iam_role.replication) == ["lake", "models"]
+    condition = {
+      for what, policy in aws_iam_role_policy.replication : what => flatten([
+        for s in jsondecode(policy.policy).Statement : s.Resource if contains(flatten([s.Action]), "s3:GetObjectVersionForReplication")
+      ])
+      } == {
+      lake   = ["arn:aws:s3:::acme-telematics-test/lake/gold/*", "arn:aws:s3:::acme-telematics-test/lake/_registry/*"]
+      models = ["arn:aws:s3:::acme-telematics-test-models/*"]
+    }
     error_message = "Replicated: ${jsonencode(keys(aws_iam_role.replication))}"
   }
 }

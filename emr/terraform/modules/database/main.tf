@@ -73,15 +73,6 @@ resource "aws_db_instance" "this" {
   monitoring_role_arn             = aws_iam_role.monitoring.arn
 }
 
-# the same 30 days in another region, for the day this one is away
-resource "aws_db_instance_automated_backups_replication" "this" {
-  provider = aws.replica
-
-  source_db_instance_arn = aws_db_instance.this.arn
-  retention_period       = var.backup_days
-  kms_key_id             = var.replica_key_arn
-}
-
 resource "aws_iam_role" "monitoring" {
   name = "${var.name}-database-monitoring"
   assume_role_policy = jsonencode({

@@ -12,3 +12,8 @@ output "secret_arn" {
   description = "secret with user name and password"
   value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }
+
+output "backups" {
+  description = "what a copy of the backups is made from"
+  value       = { database_arn = aws_db_instance.this.arn, days = aws_db_instance.this.backup_retention_period }
+}

@@ -34,11 +34,6 @@ variable "key_arn" {
   type        = string
 }
 
-variable "replica_key_arn" {
-  description = "KMS key of the backups' copies, in their region"
-  type        = string
-}
-
 variable "backup_days" {
   description = "days that backups are kept, and back to which the database can be restored"
   type        = number

@@ -35,8 +35,8 @@ resource "aws_cloudwatch_event_target" "rotated" {
 }
 
 resource "aws_sfn_state_machine" "restart" {
-  # checkov:skip=CKV_AWS_284:one call
-  # checkov:skip=CKV_AWS_285:one call, which CloudTrail has
+  # checkov:skip=CKV_AWS_284:it makes one call, and there is nothing to trace
+  # checkov:skip=CKV_AWS_285:it makes one call, which the trail has
   name       = "${var.name}-restart-mlflow"
   role_arn   = aws_iam_role.restart["states.amazonaws.com"].arn
   definition = jsonencode(local.restart)

@@ -59,7 +59,7 @@ module "bucket" {
 
   replication = !contains(keys(local.replicated), each.key) ? null : {
     role_arn        = aws_iam_role.replication[each.key].arn
-    bucket_arn      = module.replica[each.key].arn
+    bucket_arn      = var.replica_arns[each.key]
     replica_key_arn = var.replica_key_arn
     prefixes        = local.replicated[each.key]
   }
@@ -73,15 +73,5 @@ module "access" {
   has_kms       = false
   rules         = [{ id = "access", prefix = "", expire_days = var.log_days }]
   statements    = local.access_statements
-  force_destroy = var.force_destroy
-}
-
-module "replica" {
-  source    = "../bucket"
-  for_each  = local.replicated
-  providers = { aws = aws.replica }
-
-  name          = "${local.names[each.key]}-replica"
-  key_arn       = var.replica_key_arn
   force_destroy = var.force_destroy
 }

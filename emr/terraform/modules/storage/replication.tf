@@ -36,7 +36,7 @@ resource "aws_iam_role_policy" "replication" {
       {
         Effect   = "Allow"
         Action   = ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"]
-        Resource = "${module.replica[each.key].arn}/*"
+        Resource = "${var.replica_arns[each.key]}/*"
       },
       {
         Effect   = "Allow"

@@ -18,6 +18,11 @@ variable "key_arns" {
   type        = map(string)
 }
 
+variable "replica_arns" {
+  description = "lake, models -> ARN of the bucket in another region that gets copies"
+  type        = map(string)
+}
+
 variable "replica_key_arn" {
   description = "KMS key of the replicas, in their region"
   type        = string

@@ -2,9 +2,8 @@ terraform {
   required_version = ">= 1.11"
   required_providers {
     aws = {
-      source                = "hashicorp/aws"
-      version               = "~> 5.100"
-      configuration_aliases = [aws, aws.replica]
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
     }
   }
 }

@@ -1,0 +1,248 @@
+"""emr/terraform: its form, its own tests, and what is planned for each environment. Nothing reaches AWS.
+
+Terraform is run where it and its provider are installed. The provider is looked for in TERRAFORM_PLUGIN_DIR and in the folders
+that Terraform itself and packagers use; nothing is downloaded.
+"""
+
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pytest
+
+from emr.request import nightly_request, spark_submit_parameters
+from jobs.cli import app
+from lake.conf import Conf, Emr, load_conf
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "emr" / "terraform"
+ENVIRONMENTS = ("dev", "staging", "production")
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+NIGHT = dt.date(2026, 1, 5)
+LONGEST_FILE = 250
+_EXPRESSION = re.compile(r"\{% (.*) %\}")
+_SKIP = re.compile(r"checkov:skip=(.*)")
+
+
+def mirror() -> Path | None:
+    """A folder of installed providers that has AWS's."""
+    home, named = Path.home(), os.environ.get("TERRAFORM_PLUGIN_DIR")
+    data = [os.environ.get("XDG_DATA_HOME") or str(home / ".local/share"), "/usr/local/share", "/usr/share"]
+    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *sorted(Path("/opt").glob("*"))]
+    places = [Path(named)] if named else usual
+    return next((p for p in places if any((p / PROVIDER).glob("*/*"))), None)
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """The binary, at work in a copy of the tree: it writes where it works."""
+
+    binary: str
+    tree: Path
+
+    def run(self, *arguments: str, folder: str = "") -> subprocess.CompletedProcess[str]:
+        # a user's own settings (credentials, mirrors, colours) have no say in a test
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "AWS_"))}
+        environment = {**own, "TF_CLI_CONFIG_FILE": os.devnull, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        return subprocess.run(
+            [self.binary, *arguments], cwd=self.tree / folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+
+def done(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 0, f"{' '.join(result.args)}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """Terraform without its provider, which is enough to look at the form of files."""
+    binary = shutil.which("terraform")
+    if binary is None:
+        pytest.skip("terraform is not installed: emr/terraform is not checked")
+    copy = tmp_path_factory.mktemp("account")
+    shutil.copytree(FOLDER, copy / "emr/terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    shutil.copytree(ROOT / "conf", copy / "conf")
+    return Terraform(binary, copy / "emr/terraform")
+
+
+@pytest.fixture(scope="module")
+def account(terraform: Terraform) -> Terraform:
+    """Terraform with its provider, in both roots."""
+    folder = mirror()
+    if folder is None:
+        pytest.skip(f"no mirror of {PROVIDER} is installed (TERRAFORM_PLUGIN_DIR names one): emr/terraform is not planned")
+    for root in ("", "bootstrap"):
+        done(terraform.run("init", "-backend=false", "-no-color", f"-plugin-dir={folder.resolve()}", folder=root))
+    return terraform
+
+
+@dataclass(frozen=True)
+class Made:
+    """What Terraform's tests planned and made for one environment."""
+
+    environment: str
+    conf: Conf
+    planned: list[dict[str, Any]]
+    resources: dict[str, dict[str, Any]]
+    outputs: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
+    """The run of tests/environment.tftest.hcl, in full."""
+    wanted = "-filter=tests/environment.tftest.hcl"
+    printed = done(account.run("test", "-json", "-verbose", wanted, f"-var-file=envs/{request.param}.tfvars"))
+    said = [json.loads(line) for line in printed.splitlines()]
+    plan = next(x["test_plan"] for x in said if x["type"] == "test_plan" and x["@testrun"] == "plan")
+    state = next(x["test_state"] for x in said if x["type"] == "test_state" and x["@testrun"] == "apply")
+    resources = {r["address"]: r["values"] for r in below(state["root_module"])}
+    outputs = {name: o["value"] for name, o in state["outputs"].items()}
+    return Made(request.param, load_conf(request.param), plan["resource_changes"], resources, outputs)
+
+
+def below(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from below(child)
+
+
+def evaluated(value: Any, variables: dict[str, str]) -> Any:
+    """A request as Step Functions sends it: expressions joined, and keys written as the API writes them."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: evaluated(v, variables) for key, v in value.items()}
+    if isinstance(value, list):
+        return [evaluated(v, variables) for v in value]
+    if not isinstance(value, str) or not (found := _EXPRESSION.fullmatch(value)):
+        return value
+    parts = found[1].split(" & ")
+    return "".join(variables[p[1:]] if p.startswith("$") else p.strip("'") for p in parts)
+
+
+def template(name: str, conf_name: str, emr: Emr) -> Any:
+    """A request of emr/terraform/requests with the values of a configuration."""
+    values = {
+        "application_id": emr.application_id, "execution_role_arn": emr.execution_role_arn, "entry_point": emr.entry_point,
+        "conf_name": conf_name, "log_uri": emr.log_uri, "timeout_minutes": emr.timeout_minutes,
+        "spark_submit_parameters": spark_submit_parameters(emr.spark_submit),
+    }  # fmt: skip
+    text = (FOLDER / "requests" / f"{name}.json.tftpl").read_text()
+    return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_template_is_the_request_of_emr_submit(environment: str) -> None:
+    conf = load_conf(environment)
+    assert conf.emr is not None
+    sent = evaluated(template("nightly", environment, conf.emr), {"date": "2026-01-05", "attempt": "2"})
+    assert sent == nightly_request(conf, environment, NIGHT, attempt=2)
+
+
+def test_the_training_is_a_command_that_there_is() -> None:
+    conf = load_conf("production")
+    assert conf.emr is not None
+    sent = evaluated(template("train", "production", conf.emr), {"date": "2026-01-05", "attempt": "1"})
+    assert sent["jobDriver"]["sparkSubmit"]["entryPointArguments"] == ["--conf", "production", "train", "--date", "2026-01-05"]
+    assert "train" in {c.name for c in app.registered_commands}
+    # apart from its arguments and names it is sent as a night is
+    night = nightly_request(conf, "production", NIGHT)
+    assert sent["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == night["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    assert sent["clientToken"] == "train-2026-01-05-1"
+
+
+def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
+    definition = json.loads(made.resources['module.orchestration.aws_sfn_state_machine.start["night"]']["definition"])
+    sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05", "attempt": "1"})
+    assert made.conf.emr is not None
+    ids = {"application_id": made.outputs["application_id"], "execution_role_arn": made.outputs["role_arns"]["night"]}
+    conf = made.conf.model_copy(update={"emr": made.conf.emr.model_copy(update=ids)})
+    assert sent == nightly_request(conf, made.environment, NIGHT)
+
+
+def test_outputs_are_what_a_configuration_takes(made: Made) -> None:
+    assert made.conf.emr is not None
+    places = {
+        "lake": made.conf.lake, "landing_root": made.conf.landing.root, "log_uri": made.conf.emr.log_uri,
+        "entry_point": made.conf.emr.entry_point, "anchor": made.conf.registry.anchor, "region": made.conf.emr.region,
+        "lock_table": made.conf.spark["spark.io.delta.storage.S3DynamoDBLogStore.ddb.tableName"],
+    }  # fmt: skip
+    assert {name: made.outputs[name] for name in places} == places
+    Emr(**{**made.conf.emr.model_dump(), "application_id": made.outputs["application_id"]})
+
+
+def test_no_lifecycle_on_live_delta(made: Made) -> None:
+    """Delta's tables are in the lake's bucket and its copy: no rule there may move or end a current object."""
+    lifecycles = {
+        r["address"]: r["change"]["after"]["rule"] for r in made.planned if r["type"].endswith("lifecycle_configuration")
+    }
+    lake = {address: rules for address, rules in lifecycles.items() if '["lake"]' in address}
+    assert len(lake) == 2
+    for address, rules in lake.items():
+        assert [(r["expiration"], r["transition"]) for r in rules] == [([], [])], address
+    # while raw files move twice, and what was deleted goes everywhere
+    landing = lifecycles['module.storage.module.bucket["landing"].aws_s3_bucket_lifecycle_configuration.this']
+    raw = next(r for r in landing if r["id"] == "raw")
+    assert {(t["days"], t["storage_class"]) for t in raw["transition"]} == {(30, "STANDARD_IA"), (90, "GLACIER_IR")}
+    assert all(any(r["noncurrent_version_expiration"] for r in rules) for rules in lifecycles.values())
+
+
+def test_every_bucket_is_private_versioned_and_encrypted(made: Made) -> None:
+    kinds = ("public_access_block", "versioning", "server_side_encryption_configuration", "policy", "lifecycle_configuration")
+    buckets = {r["address"].removesuffix(".aws_s3_bucket.this") for r in made.planned if r["type"] == "aws_s3_bucket"}
+    assert len(buckets) == 11
+    there = {r["address"] for r in made.planned}
+    assert {f"{b}.aws_s3_bucket_{kind}.this" for b in buckets for kind in kinds} <= there
+
+
+def test_backups_are_kept_as_long_in_the_other_region(made: Made) -> None:
+    copies = [r["change"]["after"] for r in made.planned if r["type"] == "aws_db_instance_automated_backups_replication"]
+    (database,) = [r["change"]["after"] for r in made.planned if r["type"] == "aws_db_instance"]
+    assert [c["retention_period"] for c in copies] == [database["backup_retention_period"]] == [30]
+
+
+def test_nothing_starts_by_itself_in_dev(made: Made) -> None:
+    states = {r["state"] for address, r in made.resources.items() if "aws_scheduler_schedule" in address}
+    assert states == {"DISABLED" if made.environment == "dev" else "ENABLED"}
+
+
+def test_formatted(terraform: Terraform) -> None:
+    done(terraform.run("fmt", "-check", "-recursive", "-diff"))
+
+
+@pytest.mark.parametrize("root", ["", "bootstrap"])
+def test_valid(account: Terraform, root: str) -> None:
+    assert json.loads(done(account.run("validate", "-json", folder=root)))["diagnostics"] == []
+
+
+@pytest.mark.parametrize("arguments", [("", "-var-file=envs/production.tfvars"), ("bootstrap",)])
+def test_its_own_tests_pass(account: Terraform, arguments: tuple[str, ...]) -> None:
+    folder, *rest = arguments
+    assert re.search(r"[1-9]\d* passed, 0 failed", done(account.run("test", "-no-color", *rest, folder=folder)))
+
+
+def test_checkov_finds_nothing() -> None:
+    beside = Path(sys.executable).parent / "checkov"
+    binary = str(beside) if beside.is_file() else shutil.which("checkov")
+    if binary is None:
+        pytest.skip("checkov is not installed (pipx install checkov): emr/terraform is not scanned")
+    scan = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
+    done(subprocess.run([binary, "-d", str(FOLDER), *scan], capture_output=True, text=True, check=False))
+
+
+def test_exceptions_have_reasons_and_files_are_short() -> None:
+    files = [p for p in FOLDER.rglob("*") if p.suffix in {".tf", ".hcl", ".tftpl", ".tfvars"} and ".terraform" not in p.parts]
+    assert len(files) > 60
+    for path in files:
+        text = path.read_text()
+        assert text.count("\n") <= LONGEST_FILE, path
+        for skip in _SKIP.findall(text):
+            assert re.fullmatch(r"CKV2?_AWS_\d+: ?\S.{15,}", skip), f"{path}: {skip}"
