@@ -11,6 +11,14 @@ locals {
   ])
 }
 
+# the vCPUs that a night may ask for
+locals {
+  night_vcpus = (
+    tonumber(local.conf.emr.spark_submit["spark.driver.cores"])
+    + tonumber(local.conf.emr.spark_submit["spark.executor.cores"]) * tonumber(local.conf.emr.spark_submit["spark.dynamicAllocation.maxExecutors"])
+  )
+}
+
 module "roles" {
   source = "./modules/roles"
 

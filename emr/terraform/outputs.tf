@@ -14,6 +14,11 @@ output "region" {
 output "application_id" {
   description = "emr.application_id"
   value       = module.serverless.id
+
+  precondition {
+    condition     = local.night_vcpus <= var.max_vcpus
+    error_message = "conf/${var.environment}.yml: a night may ask for ${local.night_vcpus} vCPUs, and max_vcpus is ${var.max_vcpus}: it would wait for ever."
+  }
 }
 
 output "role_arns" {

@@ -28,6 +28,7 @@ FOLDER = ROOT / "emr" / "terraform"
 ENVIRONMENTS = ("dev", "staging", "production")
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 NIGHT = dt.date(2026, 1, 5)
+OF_AN_ENVIRONMENT = "tests/environment.tftest.hcl"
 LONGEST_FILE = 250
 _EXPRESSION = re.compile(r"\{% (.*) %\}")
 _SKIP = re.compile(r"checkov:skip=(.*)")
@@ -100,7 +101,7 @@ class Made:
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
     """The run of tests/environment.tftest.hcl, in full."""
-    wanted = "-filter=tests/environment.tftest.hcl"
+    wanted = f"-filter={OF_AN_ENVIRONMENT}"
     printed = done(account.run("test", "-json", "-verbose", wanted, f"-var-file=envs/{request.param}.tfvars"))
     said = [json.loads(line) for line in printed.splitlines()]
     plan = next(x["test_plan"] for x in said if x["type"] == "test_plan" and x["@testrun"] == "plan")
@@ -168,6 +169,13 @@ def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
     assert sent == nightly_request(conf, made.environment, NIGHT)
 
 
+def test_the_watch_looks_for_runs_by_their_name(made: Made) -> None:
+    definition = made.resources["module.orchestration.aws_sfn_state_machine.watch"]["definition"]
+    found = re.search(r"'([^']*)' & \$date", json.loads(definition)["States"]["Look"]["Assign"]["found"])
+    assert found is not None
+    assert nightly_request(made.conf, made.environment, NIGHT)["name"].startswith(f"{found[1]}{NIGHT} ")
+
+
 def test_outputs_are_what_a_configuration_takes(made: Made) -> None:
     assert made.conf.emr is not None
     places = {
@@ -223,10 +231,16 @@ def test_valid(account: Terraform, root: str) -> None:
     assert json.loads(done(account.run("validate", "-json", folder=root)))["diagnostics"] == []
 
 
-@pytest.mark.parametrize("arguments", [("", "-var-file=envs/production.tfvars"), ("bootstrap",)])
-def test_its_own_tests_pass(account: Terraform, arguments: tuple[str, ...]) -> None:
-    folder, *rest = arguments
-    assert re.search(r"[1-9]\d* passed, 0 failed", done(account.run("test", "-no-color", *rest, folder=folder)))
+def test_its_own_tests_pass(account: Terraform) -> None:
+    files = [p for p in sorted((FOLDER / "tests").glob("*.tftest.hcl")) if not OF_AN_ENVIRONMENT.endswith(p.name)]
+    filters = [f"-filter=tests/{p.name}" for p in files]
+    printed = done(account.run("test", "-no-color", "-var-file=envs/production.tfvars", *filters))
+    runs = sum(p.read_text().count("\nrun ") for p in files)
+    assert f"Success! {runs} passed, 0 failed." in printed
+
+
+def test_the_tests_of_the_states_bucket_pass(account: Terraform) -> None:
+    assert re.search(r"[1-9]\d* passed, 0 failed", done(account.run("test", "-no-color", folder="bootstrap")))
 
 
 def test_checkov_finds_nothing() -> None:

@@ -56,18 +56,3 @@ run "apply" {
     error_message = "tracking_uri: ${output.tracking_uri}"
   }
 }
-
-run "with_a_cluster" {
-  command = plan
-  variables {
-    cluster = { is_on = true, core_units = 16, max_units = 160 }
-  }
-}
-
-run "an_environment_that_is_none" {
-  command = plan
-  variables {
-    environment = "test"
-  }
-  expect_failures = [var.environment]
-}

@@ -6,6 +6,7 @@ resource "aws_emr_cluster" "this" {
   release_label = var.release_label
   applications  = ["Spark"]
   service_role  = aws_iam_role.service.arn
+  tags          = { "for-use-with-amazon-emr-managed-policies" = "true" }
 
   security_configuration    = aws_emr_security_configuration.this.name
   log_uri                   = "s3://${var.buckets["logs"]}/emr/"

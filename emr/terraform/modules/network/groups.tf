@@ -16,7 +16,9 @@ resource "aws_security_group" "this" {
   name        = "${var.name}-${each.key}"
   description = each.value
   vpc_id      = aws_vpc.this.id
-  tags        = { Name = "${var.name}-${each.key}" }
+
+  # EMR's service role may touch only what has this tag
+  tags = merge({ Name = "${var.name}-${each.key}" }, each.key == "jobs" ? { "for-use-with-amazon-emr-managed-policies" = "true" } : {})
 }
 
 # workers shuffle among themselves on ports that Spark picks

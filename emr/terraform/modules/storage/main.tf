@@ -14,8 +14,10 @@ locals {
     }
 
     artifacts = { suffix = "-artifacts", key = "data", rules = [] }
-    models    = { suffix = "-models", key = "models", rules = [] }
-    anchor    = { suffix = "-anchor", key = "models", rules = [] }
+
+    # an artefact that was put in the place of another is noticed by its digest; the other is still there to compare
+    models = { suffix = "-models", key = "models", rules = [], noncurrent_days = 365 }
+    anchor = { suffix = "-anchor", key = "models", rules = [] }
 
     logs = {
       suffix = "-logs", key = "audit"
@@ -53,6 +55,7 @@ module "bucket" {
   key_arn           = var.key_arns[each.value.key]
   access_log_bucket = module.access.name
   rules             = each.value.rules
+  noncurrent_days   = try(each.value.noncurrent_days, 30)
   object_lock       = each.key == "anchor" ? var.anchor_lock : null
   statements        = try(local.statements[each.key], [])
   force_destroy     = var.force_destroy && each.key != "anchor"
