@@ -260,3 +260,13 @@ def test_exceptions_have_reasons_and_files_are_short() -> None:
         assert text.count("\n") <= LONGEST_FILE, path
         for skip in _SKIP.findall(text):
             assert re.fullmatch(r"CKV2?_AWS_\d+: ?\S.{15,}", skip), f"{path}: {skip}"
+
+
+def test_the_page_names_every_module_and_output() -> None:
+    page = (ROOT / "docs" / "terraform.md").read_text()
+    modules = {p.name for p in (FOLDER / "modules").iterdir()}
+    outputs = set(re.findall(r'^output "(\w+)"', (FOLDER / "outputs.tf").read_text(), re.MULTILINE))
+    told = page.split("## What is where")[1].split("## Buckets")[0]
+    assert modules == set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE))
+    table = page.split("## Outputs")[1].split("Where the configuration")[0]
+    assert outputs <= set(re.findall(r"`(\w+)`", table))

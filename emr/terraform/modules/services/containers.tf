@@ -32,6 +32,7 @@ locals {
         "--cors-allowed-origins", "https://${var.hosts["mlflow"]}",
       ]
       environment = [
+        { name = "HOME", value = "/tmp" },
         { name = "PGHOST", value = var.database.address },
         { name = "PGSSLMODE", value = "verify-full" },
         { name = "PGSSLROOTCERT", value = "/etc/ssl/rds.pem" },
