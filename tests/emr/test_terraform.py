@@ -6,62 +6,26 @@ that Terraform itself and packagers use; nothing is downloaded.
 
 import datetime as dt
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from string import Template
-from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
-from emr.request import nightly_request, spark_submit_parameters
+from emr.request import nightly_request
 from jobs.cli import app
-from lake.conf import Conf, Emr, load_conf
+from lake.conf import Emr, load_conf
 from tests.conftest import ROOT
+from tests.emr.account import FOLDER, PROVIDER, Made, Terraform, below, done, evaluated, mirror, template
 
-FOLDER = ROOT / "emr" / "terraform"
 ENVIRONMENTS = ("dev", "staging", "production")
-PROVIDER = "registry.terraform.io/hashicorp/aws"
 NIGHT = dt.date(2026, 1, 5)
 OF_AN_ENVIRONMENT = "tests/environment.tftest.hcl"
 LONGEST_FILE = 250
-_EXPRESSION = re.compile(r"\{% (.*) %\}")
 _SKIP = re.compile(r"checkov:skip=(.*)")
-
-
-def mirror() -> Path | None:
-    """A folder of installed providers that has AWS's."""
-    home, named = Path.home(), os.environ.get("TERRAFORM_PLUGIN_DIR")
-    data = [os.environ.get("XDG_DATA_HOME") or str(home / ".local/share"), "/usr/local/share", "/usr/share"]
-    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *sorted(Path("/opt").glob("*"))]
-    places = [Path(named)] if named else usual
-    return next((p for p in places if any((p / PROVIDER).glob("*/*"))), None)
-
-
-@dataclass(frozen=True)
-class Terraform:
-    """The binary, at work in a copy of the tree: it writes where it works."""
-
-    binary: str
-    tree: Path
-
-    def run(self, *arguments: str, folder: str = "") -> subprocess.CompletedProcess[str]:
-        # a user's own settings (credentials, mirrors, colours) have no say in a test
-        own = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "AWS_"))}
-        environment = {**own, "TF_CLI_CONFIG_FILE": os.devnull, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        return subprocess.run(
-            [self.binary, *arguments], cwd=self.tree / folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-
-def done(result: subprocess.CompletedProcess[str]) -> str:
-    assert result.returncode == 0, f"{' '.join(result.args)}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +51,6 @@ def account(terraform: Terraform) -> Terraform:
     return terraform
 
 
-@dataclass(frozen=True)
-class Made:
-    """What Terraform's tests planned and made for one environment."""
-
-    environment: str
-    conf: Conf
-    planned: list[dict[str, Any]]
-    resources: dict[str, dict[str, Any]]
-    outputs: dict[str, Any]
-
-
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
     """The run of tests/environment.tftest.hcl, in full."""
@@ -109,35 +62,6 @@ def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
     resources = {r["address"]: r["values"] for r in below(state["root_module"])}
     outputs = {name: o["value"] for name, o in state["outputs"].items()}
     return Made(request.param, load_conf(request.param), plan["resource_changes"], resources, outputs)
-
-
-def below(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from module.get("resources", [])
-    for child in module.get("child_modules", []):
-        yield from below(child)
-
-
-def evaluated(value: Any, variables: dict[str, str]) -> Any:
-    """A request as Step Functions sends it: expressions joined, and keys written as the API writes them."""
-    if isinstance(value, dict):
-        return {key[0].lower() + key[1:]: evaluated(v, variables) for key, v in value.items()}
-    if isinstance(value, list):
-        return [evaluated(v, variables) for v in value]
-    if not isinstance(value, str) or not (found := _EXPRESSION.fullmatch(value)):
-        return value
-    parts = found[1].split(" & ")
-    return "".join(variables[p[1:]] if p.startswith("$") else p.strip("'") for p in parts)
-
-
-def template(name: str, conf_name: str, emr: Emr) -> Any:
-    """A request of emr/terraform/requests with the values of a configuration."""
-    values = {
-        "application_id": emr.application_id, "execution_role_arn": emr.execution_role_arn, "entry_point": emr.entry_point,
-        "conf_name": conf_name, "log_uri": emr.log_uri, "timeout_minutes": emr.timeout_minutes,
-        "spark_submit_parameters": spark_submit_parameters(emr.spark_submit),
-    }  # fmt: skip
-    text = (FOLDER / "requests" / f"{name}.json.tftpl").read_text()
-    return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -167,6 +91,16 @@ def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
     ids = {"application_id": made.outputs["application_id"], "execution_role_arn": made.outputs["role_arns"]["night"]}
     conf = made.conf.model_copy(update={"emr": made.conf.emr.model_copy(update=ids)})
     assert sent == nightly_request(conf, made.environment, NIGHT)
+
+
+def test_machines_are_written_in_the_states_language(made: Made) -> None:
+    machines = {address: r["definition"] for address, r in made.resources.items() if "aws_sfn_state_machine" in address}
+    assert len(machines) == 4
+    for definition in machines.values():
+        AmazonStateLanguageParser.parse(definition)
+    broken = next(iter(machines.values())).replace('"Resource"', '"Resouce"')
+    with pytest.raises(ASLParserException):
+        AmazonStateLanguageParser.parse(broken)
 
 
 def test_the_watch_looks_for_runs_by_their_name(made: Made) -> None:
@@ -268,5 +202,5 @@ def test_the_page_names_every_module_and_output() -> None:
     outputs = set(re.findall(r'^output "(\w+)"', (FOLDER / "outputs.tf").read_text(), re.MULTILINE))
     told = page.split("## What is where")[1].split("## Buckets")[0]
     assert modules == set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE))
-    table = page.split("## Outputs")[1].split("Where the configuration")[0]
+    table = page.split("## Outputs")[1].split("Ids, roles and")[0]
     assert outputs <= set(re.findall(r"`(\w+)`", table))
