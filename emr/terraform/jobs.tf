@@ -29,6 +29,7 @@ module "roles" {
   lake_prefix         = module.storage.lake_prefix
   key_arns            = module.keys.arns
   delta_log_table_arn = module.locks.arns["delta_log"]
+  alerts_topic_arn    = module.topics.arns["alerts"]
   cluster_role_arn    = one(module.cluster[*].node_role_arn)
 }
 

@@ -125,6 +125,11 @@ output "repositories" {
   value       = module.services.repositories
 }
 
+output "alerts_topic" {
+  description = "alerts.channels.sns"
+  value       = module.topics.arns["alerts"]
+}
+
 output "machines" {
   description = "what -> its state machine"
   value       = module.orchestration.machines

@@ -18,8 +18,8 @@ variable "single_nat" {
 variable "interface_services" {
   description = "AWS services with an interface endpoint; each costs about $15 a month in two zones"
   type        = list(string)
-  # jobs: who am I, logs, catalogue, keys, EMR. Services: images, logs, the database's password
-  default = ["sts", "logs", "monitoring", "glue", "kms", "elasticmapreduce", "ecr.api", "ecr.dkr", "secretsmanager"]
+  # jobs: who am I, logs, catalogue, keys, EMR, alerts. Services: images, logs, the database's password
+  default = ["sts", "logs", "monitoring", "glue", "kms", "sns", "elasticmapreduce", "ecr.api", "ecr.dkr", "secretsmanager"]
 }
 
 variable "domain" {

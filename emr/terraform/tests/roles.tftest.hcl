@@ -18,6 +18,7 @@ variables {
   lake_prefix         = "lake/"
   key_arns            = { data = "arn:aws:kms:k:1:key/data", models = "arn:aws:kms:k:1:key/models", audit = "arn:aws:kms:k:1:key/audit" }
   delta_log_table_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/delta-log"
+  alerts_topic_arn    = "arn:aws:sns:us-east-1:123456789012:alerts"
 }
 
 run "roles" {
@@ -47,6 +48,12 @@ run "roles" {
       for policy in aws_iam_role_policy.start : [for s in jsondecode(policy.policy).Statement : [for r in flatten([s.Resource]) : r != "*"]]
     ]))
     error_message = "An allowance on everything."
+  }
+  assert {
+    condition = [
+      for start, policy in aws_iam_role_policy.start : start if strcontains(policy.policy, "sns:Publish")
+    ] == ["night"]
+    error_message = "A night tells its alerts, and nothing else does."
   }
   # the log store would make a missing table by itself, without encryption
   assert {

@@ -12,6 +12,7 @@ locals {
       writes  = concat(local.operational, ["bronze/*", "reference/*", "silver/*", "gold/*", "frames/*"])
       creates = []
       landing = true
+      tells   = true
       anchor  = ["s3:GetObject"]
     }
     # telematics train: never sees a position, decides nothing. Frames are all it writes, beside an entry in the history
@@ -24,6 +25,7 @@ locals {
       writes  = ["_staging/*", "_reports/*", "_logs/*", "frames/*"]
       creates = ["_registry/*"]
       landing = false
+      tells   = false
       anchor  = ["s3:GetObject", "s3:PutObject"]
     }
     # telematics maintain: compaction, VACUUM, upgrades of the format
@@ -32,6 +34,7 @@ locals {
       writes  = concat(local.operational, ["bronze/*", "reference/*", "silver/*", "gold/*", "frames/*"])
       creates = []
       landing = false
+      tells   = false
       anchor  = []
     }
     # telematics quarantine replay: reads raw files again and brings records back to the tables they belong to
@@ -42,6 +45,7 @@ locals {
       writes  = concat(local.operational, ["bronze/*", "reference/*", "gold/policy_days/*"])
       creates = []
       landing = true
+      tells   = false
       anchor  = []
     }
   }

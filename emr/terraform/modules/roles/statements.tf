@@ -53,6 +53,17 @@ locals {
     },
   ]
 
+  telling = [
+    { Sid = "TellAlerts", Effect = "Allow", Action = "sns:Publish", Resource = var.alerts_topic_arn },
+    {
+      Sid       = "KeyOfAlerts"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = var.key_arns["audit"]
+      Condition = { StringEquals = { "kms:ViaService" = "sns.${var.region}.amazonaws.com" } }
+    },
+  ]
+
   statements = {
     for start, what in local.starts : start => concat(
       local.common,
@@ -81,6 +92,7 @@ locals {
         { Sid = "ReadLanding", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${var.bucket_arns["landing"]}/*"] },
         { Sid = "ListLanding", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.bucket_arns["landing"]] },
       ],
+      [for statement in local.telling : statement if what.tells],
       length(what.anchor) == 0 ? [] : [
         { Sid = "Heads", Effect = "Allow", Action = what.anchor, Resource = ["${var.bucket_arns["anchor"]}/*"] },
         { Sid = "ListHeads", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.bucket_arns["anchor"]] },

@@ -39,6 +39,11 @@ variable "delta_log_table_arn" {
   type        = string
 }
 
+variable "alerts_topic_arn" {
+  description = "SNS topic that a night tells its alerts"
+  type        = string
+}
+
 variable "cluster_role_arn" {
   description = "instance profile's role of the EC2 cluster, which takes a job's role for a step; null: no cluster"
   type        = string
