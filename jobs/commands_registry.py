@@ -156,6 +156,39 @@ def canary_set(
     print(set_canary(conf, choose(conf, model, version), share, actor(conf, by), reason).describe().strip())
 
 
+@canary_app.command("judge")
+def canary_judge(
+    context: typer.Context,
+    model: Model = None,
+    apply: Annotated[bool, typer.Option("--apply", help="do what the rule says: double the share, or withdraw")] = False,
+    by: As = None,
+) -> None:
+    """Widen, hold or withdraw, by claims of the policies that the canary scores against what it and the champion expected."""
+    from jobs.canary_judging import experience, judge, widened
+    from registry.actors import actor
+    from registry.canary import LARGEST_SHARE, set_canary, share_in_force, withdraw
+    from registry.champion import load
+    from registry.store import CHAMPION
+    from registry.versions import choose, holder
+
+    here = state(context)
+    conf = here.conf
+    name = choose(conf, model).model
+    version, share = share_in_force(conf, name)
+    canary, champion = (load(conf, name, v) for v in (version, holder(conf, name, CHAMPION) or ""))
+    found = judge(*experience(here.existing_lake, canary, champion), conf.training.seed)
+    print(f"{name} version {version}, share {share.share:g}: {found.describe()}")
+    if not apply or found.verdict == "hold":
+        return
+    chosen, who = choose(conf, name, version), actor(conf, by)
+    if found.verdict == "withdraw":
+        print(withdraw(conf, chosen, who, found.describe()).describe().strip())
+    elif share.share < LARGEST_SHARE:
+        print(set_canary(conf, chosen, widened(share.share, LARGEST_SHARE), who, found.describe()).describe().strip())
+    else:
+        print(f"the share is the largest: `telematics registry promote {name} {version}`")
+
+
 @canary_app.command("withdraw")
 def canary_withdraw(context: typer.Context, reason: Reason, model: Model = None, version: Version = None, by: As = None) -> None:
     """End a canary: the champion scores for all."""

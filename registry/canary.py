@@ -75,6 +75,15 @@ def withdraw(conf: Conf, chosen: Version, by: Actor, reason: str) -> h.Entry:
     return entry
 
 
+def share_in_force(conf: Conf, model: str) -> tuple[str, Share]:
+    """(version, share) of the canary that there is, by alias and history. Raises ModelRefused where there is none."""
+    version = holder(conf, model, CANARY)
+    last = h.read(conf, model).sound().last(version, h.CANARY, h.CANARY_WITHDRAWN) if version is not None else None
+    if version is None or last is None or last.action == h.CANARY_WITHDRAWN:
+        raise ModelRefused(f"{model} has no canary: `telematics registry canary set` makes one")
+    return version, Share(last.detail["share"], last.detail["salt"])
+
+
 def canary(conf: Conf, model: str) -> tuple[Registered, Share] | None:
     """The canary of a model and its share, None where there is none, or where MLflow does not answer and the champion that was
     last seen scores for all. Raises ModelRefused for one that is not approved."""

@@ -22,6 +22,8 @@ Statistic = Callable[[Floats], Floats]
 LEVEL = 0.95
 DRAWS = 200
 BINS = 10
+CELLS = 10_000_000
+"""Multiplicities held at once by `resampled`: 80 MB."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ def estimated(statistic: Statistic, draws: Floats) -> Estimate:
     value = float(statistic(np.ones((1, draws.shape[1])))[0])
     lower, upper = np.quantile(statistic(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(lower), float(upper))
+
+
+def resampled(units: Floats, weight: Floats, level: float, seed: int, draws: int = 4000) -> Estimate:
+    """sum(units) / sum(weight) of independent rows, with the interval at `level` from a bootstrap whose multiplicities are
+    Poisson (Hanley and MacGibbon 2006), drawn a few at a time, so that many rows fit in memory."""
+    random, block = np.random.default_rng(seed), max(1, min(draws, CELLS // max(len(units), 1)))
+    means = []
+    for start in range(0, draws, block):
+        w = random.poisson(1.0, (min(block, draws - start), len(units))).astype(float)
+        means.append(w @ units / np.maximum(w @ weight, np.finfo(float).tiny))
+    lower, upper = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(units.sum() / weight.sum()), float(lower), float(upper))
 
 
 def poisson_unit_deviance(claims: Floats, expected: Floats) -> Floats:

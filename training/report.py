@@ -101,13 +101,18 @@ def _metrics(evidence: Evidence) -> Table:
 
 
 def _pairs(values: dict[str, Any]) -> Table:
-    return Table(["", ""], [[k.replace("_", " "), figure(v)] for k, v in values.items()])
+    return Table(["", ""], [[k.replace("_", " "), figure(_plain(k, v))] for k, v in values.items()])
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A seed is a name, not a quantity."""
+    return str(value) if name == "seed" else value
 
 
 def _records(caption: str, records: list[dict[str, Any]]) -> Table:
     if not records:
         return Table([], [], caption)
-    frame = pd.DataFrame(records[:ROWS_SHOWN]).astype(object)
+    frame = pd.DataFrame([{k: _plain(k, v) for k, v in r.items()} for r in records[:ROWS_SHOWN]]).astype(object)
     return Table([str(c).replace("_", " ") for c in frame], frame.to_numpy().tolist(), caption)
 
 

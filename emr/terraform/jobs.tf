@@ -1,0 +1,118 @@
+# EMR, who runs on it, and what starts it.
+
+locals {
+  conf = yamldecode(file("${path.module}/../../conf/${var.environment}.yml"))
+
+  # what emr/request.py makes of emr.spark_submit, word for word: sorted, and quoted where a shell would need it
+  settings = [for key, value in local.conf.emr.spark_submit : "${key}=${value}"]
+  spark_submit_parameters = join(" ", [
+    for s in local.settings :
+    "--conf ${length(regexall("[^a-zA-Z0-9_@%+=:,./-]", s)) == 0 ? s : "'${replace(s, "'", "'\"'\"'")}'"}"
+  ])
+}
+
+# the vCPUs that a night may ask for
+locals {
+  night_vcpus = (
+    tonumber(local.conf.emr.spark_submit["spark.driver.cores"])
+    + tonumber(local.conf.emr.spark_submit["spark.executor.cores"]) * tonumber(local.conf.emr.spark_submit["spark.dynamicAllocation.maxExecutors"])
+  )
+}
+
+module "roles" {
+  source = "./modules/roles"
+
+  name                = local.name
+  account_id          = local.account
+  region              = var.region
+  bucket_arns         = module.storage.arns
+  lake_prefix         = module.storage.lake_prefix
+  key_arns            = module.keys.arns
+  delta_log_table_arn = module.locks.arns["delta_log"]
+  alerts_topic_arn    = module.topics.arns["alerts"]
+  cluster_role_arn    = one(module.cluster[*].node_role_arn)
+}
+
+module "serverless" {
+  source = "./modules/serverless"
+
+  name               = local.name
+  release_label      = var.release_label
+  max_vcpus          = var.max_vcpus
+  subnet_ids         = module.network.subnets["jobs"]
+  security_group_ids = [module.network.groups["jobs"]]
+}
+
+module "cluster" {
+  source = "./modules/cluster"
+  count  = var.cluster.is_on ? 1 : 0
+
+  name              = local.name
+  account_id        = local.account
+  region            = var.region
+  release_label     = var.release_label
+  vpc_id            = module.network.vpc_id
+  subnet_ids        = module.network.subnets["jobs"]
+  security_group_id = module.network.groups["jobs"]
+  buckets           = module.storage.buckets
+  key_arns          = module.keys.arns
+  starts            = ["night", "train", "maintain", "replay"]
+  core_units        = var.cluster.core_units
+  max_units         = var.cluster.max_units
+}
+
+module "topics" {
+  source = "./modules/topics"
+
+  name               = local.name
+  account_id         = local.account
+  key_arn            = module.keys.arns["audit"]
+  has_pagerduty      = nonsensitive(var.pagerduty_endpoint != null)
+  pagerduty_endpoint = var.pagerduty_endpoint
+  reviewer_emails    = var.reviewer_emails
+}
+
+module "orchestration" {
+  source = "./modules/orchestration"
+
+  name             = local.name
+  account_id       = local.account
+  region           = var.region
+  application      = { id = module.serverless.id, arn = module.serverless.arn }
+  role_arns        = module.roles.arns
+  schedules        = var.schedules
+  are_schedules_on = var.are_schedules_on
+  topics           = module.topics.arns
+  key_arn          = module.keys.arns["audit"]
+  log_days         = var.log_days
+
+  submission = {
+    conf_name               = var.environment
+    entry_point             = local.conf.emr.entry_point
+    log_uri                 = local.conf.emr.log_uri
+    timeout_minutes         = local.conf.emr.timeout_minutes
+    spark_submit_parameters = local.spark_submit_parameters
+  }
+}
+
+module "alarms" {
+  source = "./modules/alarms"
+
+  name                = local.name
+  topic_arn           = module.topics.arns["alerts"]
+  application_id      = module.serverless.id
+  machines            = module.orchestration.machines
+  undelivered_queue   = module.orchestration.undelivered_queue
+  delta_log_table     = module.locks.delta_log_table
+  database_id         = module.database.id
+  balancer            = module.balancer.suffixes
+  are_nights_expected = var.are_schedules_on
+}
+
+module "budgets" {
+  source = "./modules/budgets"
+
+  name      = local.name
+  topic_arn = module.topics.arns["alerts"]
+  limits    = var.budgets
+}

@@ -1,0 +1,4 @@
+output "repositories" {
+  description = "image -> where it is pushed to"
+  value       = local.repository
+}

@@ -1,0 +1,38 @@
+# The account otherwise than an environment has it.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+mock_provider "aws" {
+  alias  = "replica"
+  source = "./tests/mocks"
+}
+
+variables {
+  oidc_client_secret = "not-a-secret"
+  pagerduty_endpoint = "https://events.pagerduty.com/integration/0000/enqueue"
+}
+
+run "with_a_cluster" {
+  command = plan
+  variables {
+    cluster = { is_on = true, core_units = 16, max_units = 160 }
+  }
+}
+
+run "an_environment_that_is_none" {
+  command = plan
+  variables {
+    environment = "test"
+  }
+  expect_failures = [var.environment]
+}
+
+# production's night may ask for 4 + 20 x 4 vCPUs, those of dev and staging for 2 + 2 x 4
+run "an_application_that_is_too_small_for_its_night" {
+  command = plan
+  variables {
+    max_vcpus = 8
+  }
+  expect_failures = [output.application_id]
+}

@@ -1,0 +1,206 @@
+"""emr/terraform: its form, its own tests, and what is planned for each environment. Nothing reaches AWS.
+
+Terraform is run where it and its provider are installed. The provider is looked for in TERRAFORM_PLUGIN_DIR and in the folders
+that Terraform itself and packagers use; nothing is downloaded.
+"""
+
+import datetime as dt
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+
+from emr.request import nightly_request
+from jobs.cli import app
+from lake.conf import Emr, load_conf
+from tests.conftest import ROOT
+from tests.emr.account import FOLDER, PROVIDER, Made, Terraform, below, done, evaluated, mirror, template
+
+ENVIRONMENTS = ("dev", "staging", "production")
+NIGHT = dt.date(2026, 1, 5)
+OF_AN_ENVIRONMENT = "tests/environment.tftest.hcl"
+LONGEST_FILE = 250
+_SKIP = re.compile(r"checkov:skip=(.*)")
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """Terraform without its provider, which is enough to look at the form of files."""
+    binary = shutil.which("terraform")
+    if binary is None:
+        pytest.skip("terraform is not installed: emr/terraform is not checked")
+    copy = tmp_path_factory.mktemp("account")
+    shutil.copytree(FOLDER, copy / "emr/terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    shutil.copytree(ROOT / "conf", copy / "conf")
+    return Terraform(binary, copy / "emr/terraform")
+
+
+@pytest.fixture(scope="module")
+def account(terraform: Terraform) -> Terraform:
+    """Terraform with its provider, in both roots."""
+    folder = mirror()
+    if folder is None:
+        pytest.skip(f"no mirror of {PROVIDER} is installed (TERRAFORM_PLUGIN_DIR names one): emr/terraform is not planned")
+    for root in ("", "bootstrap"):
+        done(terraform.run("init", "-backend=false", "-no-color", f"-plugin-dir={folder.resolve()}", folder=root))
+    return terraform
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
+    """The run of tests/environment.tftest.hcl, in full."""
+    wanted = f"-filter={OF_AN_ENVIRONMENT}"
+    printed = done(account.run("test", "-json", "-verbose", wanted, f"-var-file=envs/{request.param}.tfvars"))
+    said = [json.loads(line) for line in printed.splitlines()]
+    plan = next(x["test_plan"] for x in said if x["type"] == "test_plan" and x["@testrun"] == "plan")
+    state = next(x["test_state"] for x in said if x["type"] == "test_state" and x["@testrun"] == "apply")
+    resources = {r["address"]: r["values"] for r in below(state["root_module"])}
+    outputs = {name: o["value"] for name, o in state["outputs"].items()}
+    return Made(request.param, load_conf(request.param), plan["resource_changes"], resources, outputs)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_template_is_the_request_of_emr_submit(environment: str) -> None:
+    conf = load_conf(environment)
+    assert conf.emr is not None
+    sent = evaluated(template("nightly", environment, conf.emr), {"date": "2026-01-05", "attempt": "2"})
+    assert sent == nightly_request(conf, environment, NIGHT, attempt=2)
+
+
+def test_the_training_is_a_command_that_there_is() -> None:
+    conf = load_conf("production")
+    assert conf.emr is not None
+    sent = evaluated(template("train", "production", conf.emr), {"date": "2026-01-05", "attempt": "1"})
+    assert sent["jobDriver"]["sparkSubmit"]["entryPointArguments"] == ["--conf", "production", "train", "--date", "2026-01-05"]
+    assert "train" in {c.name for c in app.registered_commands}
+    # apart from its arguments and names it is sent as a night is
+    night = nightly_request(conf, "production", NIGHT)
+    assert sent["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == night["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    assert sent["clientToken"] == "train-2026-01-05-1"
+
+
+def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
+    definition = json.loads(made.resources['module.orchestration.aws_sfn_state_machine.start["night"]']["definition"])
+    sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05", "attempt": "1"})
+    assert made.conf.emr is not None
+    ids = {"application_id": made.outputs["application_id"], "execution_role_arn": made.outputs["role_arns"]["night"]}
+    conf = made.conf.model_copy(update={"emr": made.conf.emr.model_copy(update=ids)})
+    assert sent == nightly_request(conf, made.environment, NIGHT)
+
+
+def test_machines_are_written_in_the_states_language(made: Made) -> None:
+    machines = {address: r["definition"] for address, r in made.resources.items() if "aws_sfn_state_machine" in address}
+    assert len(machines) == 4
+    for definition in machines.values():
+        AmazonStateLanguageParser.parse(definition)
+    broken = next(iter(machines.values())).replace('"Resource"', '"Resouce"')
+    with pytest.raises(ASLParserException):
+        AmazonStateLanguageParser.parse(broken)
+
+
+def test_the_watch_looks_for_runs_by_their_name(made: Made) -> None:
+    definition = made.resources["module.orchestration.aws_sfn_state_machine.watch"]["definition"]
+    found = re.search(r"'([^']*)' & \$date", json.loads(definition)["States"]["Look"]["Assign"]["found"])
+    assert found is not None
+    assert nightly_request(made.conf, made.environment, NIGHT)["name"].startswith(f"{found[1]}{NIGHT} ")
+
+
+def test_outputs_are_what_a_configuration_takes(made: Made) -> None:
+    assert made.conf.emr is not None
+    places = {
+        "lake": made.conf.lake, "landing_root": made.conf.landing.root, "log_uri": made.conf.emr.log_uri,
+        "entry_point": made.conf.emr.entry_point, "anchor": made.conf.registry.anchor, "region": made.conf.emr.region,
+        "lock_table": made.conf.spark["spark.io.delta.storage.S3DynamoDBLogStore.ddb.tableName"],
+    }  # fmt: skip
+    assert {name: made.outputs[name] for name in places} == places
+    Emr(**{**made.conf.emr.model_dump(), "application_id": made.outputs["application_id"]})
+
+
+def test_no_lifecycle_on_live_delta(made: Made) -> None:
+    """Delta's tables are in the lake's bucket and its copy: no rule there may move or end a current object."""
+    lifecycles = {
+        r["address"]: r["change"]["after"]["rule"] for r in made.planned if r["type"].endswith("lifecycle_configuration")
+    }
+    lake = {address: rules for address, rules in lifecycles.items() if '["lake"]' in address}
+    assert len(lake) == 2
+    for address, rules in lake.items():
+        assert [(r["expiration"], r["transition"]) for r in rules] == [([], [])], address
+    # while raw files move twice, and what was deleted goes everywhere
+    landing = lifecycles['module.storage.module.bucket["landing"].aws_s3_bucket_lifecycle_configuration.this']
+    raw = next(r for r in landing if r["id"] == "raw")
+    assert {(t["days"], t["storage_class"]) for t in raw["transition"]} == {(30, "STANDARD_IA"), (90, "GLACIER_IR")}
+    assert all(any(r["noncurrent_version_expiration"] for r in rules) for rules in lifecycles.values())
+
+
+def test_every_bucket_is_private_versioned_and_encrypted(made: Made) -> None:
+    kinds = ("public_access_block", "versioning", "server_side_encryption_configuration", "policy", "lifecycle_configuration")
+    buckets = {r["address"].removesuffix(".aws_s3_bucket.this") for r in made.planned if r["type"] == "aws_s3_bucket"}
+    assert len(buckets) == 11
+    there = {r["address"] for r in made.planned}
+    assert {f"{b}.aws_s3_bucket_{kind}.this" for b in buckets for kind in kinds} <= there
+
+
+def test_backups_are_kept_as_long_in_the_other_region(made: Made) -> None:
+    copies = [r["change"]["after"] for r in made.planned if r["type"] == "aws_db_instance_automated_backups_replication"]
+    (database,) = [r["change"]["after"] for r in made.planned if r["type"] == "aws_db_instance"]
+    assert [c["retention_period"] for c in copies] == [database["backup_retention_period"]] == [30]
+
+
+def test_nothing_starts_by_itself_in_dev(made: Made) -> None:
+    states = {r["state"] for address, r in made.resources.items() if "aws_scheduler_schedule" in address}
+    assert states == {"DISABLED" if made.environment == "dev" else "ENABLED"}
+
+
+def test_formatted(terraform: Terraform) -> None:
+    done(terraform.run("fmt", "-check", "-recursive", "-diff"))
+
+
+@pytest.mark.parametrize("root", ["", "bootstrap"])
+def test_valid(account: Terraform, root: str) -> None:
+    assert json.loads(done(account.run("validate", "-json", folder=root)))["diagnostics"] == []
+
+
+def test_its_own_tests_pass(account: Terraform) -> None:
+    files = [p for p in sorted((FOLDER / "tests").glob("*.tftest.hcl")) if not OF_AN_ENVIRONMENT.endswith(p.name)]
+    filters = [f"-filter=tests/{p.name}" for p in files]
+    printed = done(account.run("test", "-no-color", "-var-file=envs/production.tfvars", *filters))
+    runs = sum(p.read_text().count("\nrun ") for p in files)
+    assert f"Success! {runs} passed, 0 failed." in printed
+
+
+def test_the_tests_of_the_states_bucket_pass(account: Terraform) -> None:
+    assert re.search(r"[1-9]\d* passed, 0 failed", done(account.run("test", "-no-color", folder="bootstrap")))
+
+
+def test_checkov_finds_nothing() -> None:
+    beside = Path(sys.executable).parent / "checkov"
+    binary = str(beside) if beside.is_file() else shutil.which("checkov")
+    if binary is None:
+        pytest.skip("checkov is not installed (pipx install checkov): emr/terraform is not scanned")
+    scan = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
+    done(subprocess.run([binary, "-d", str(FOLDER), *scan], capture_output=True, text=True, check=False))
+
+
+def test_exceptions_have_reasons_and_files_are_short() -> None:
+    files = [p for p in FOLDER.rglob("*") if p.suffix in {".tf", ".hcl", ".tftpl", ".tfvars"} and ".terraform" not in p.parts]
+    assert len(files) > 60
+    for path in files:
+        text = path.read_text()
+        assert text.count("\n") <= LONGEST_FILE, path
+        for skip in _SKIP.findall(text):
+            assert re.fullmatch(r"CKV2?_AWS_\d+: ?\S.{15,}", skip), f"{path}: {skip}"
+
+
+def test_the_page_names_every_module_and_output() -> None:
+    page = (ROOT / "docs" / "terraform.md").read_text()
+    modules = {p.name for p in (FOLDER / "modules").iterdir()}
+    outputs = set(re.findall(r'^output "(\w+)"', (FOLDER / "outputs.tf").read_text(), re.MULTILINE))
+    told = page.split("## What is where")[1].split("## Buckets")[0]
+    assert modules == set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE))
+    table = page.split("## Outputs")[1].split("Ids, roles and")[0]
+    assert outputs <= set(re.findall(r"`(\w+)`", table))
