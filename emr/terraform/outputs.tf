@@ -128,6 +128,11 @@ output "repositories" {
 output "alerts_topic" {
   description = "alerts.channels.sns"
   value       = module.topics.arns["alerts"]
+
+  precondition {
+    condition     = endswith(local.conf.alerts.channels.sns, ":${local.name}-alerts")
+    error_message = "conf/${var.environment}.yml: alerts.channels.sns does not end in ${local.name}-alerts."
+  }
 }
 
 output "machines" {
