@@ -92,7 +92,7 @@ def test_points_after_a_consent_was_withdrawn_are_held_without_text_or_position(
     assert held and all(x["raw_text"] is None for x in held)
 
 
-def test_policies_without_consent_or_device_get_the_declared_fallback(world: World) -> None:
+def test_fault_26_policies_without_consent_or_device_get_the_declared_fallback(world: World) -> None:
     special = world.special()
     scores = {s["policy_id"]: s for s in world.show("gold.policy_scores", *of_night(LAST))}
     expected = {"policy_without_consent": "no_consent", "consent_withdrawn": "no_consent", "policy_without_device": "no_trips"}
@@ -101,7 +101,7 @@ def test_policies_without_consent_or_device_get_the_declared_fallback(world: Wor
         assert (s["fallback"], s["fallback_reason"], s["relativity"]) == (True, reason, 1.0), case
 
 
-def test_an_expired_policy_has_no_score_from_then_on(world: World) -> None:
+def test_fault_26_an_expired_policy_has_no_score_from_then_on(world: World) -> None:
     case = world.special()["policy_expires"]
     scored = {s["score_date"] for s in world.show("gold.policy_scores", "--where", f"policy_id = '{case['policy_id']}'")}
     before = {str(night) for night in NIGHTS if cutoff(night).replace(tzinfo=None) < naive(case["at"])}

@@ -122,7 +122,7 @@ def test_two_nights(book: Lake, conf: Conf) -> None:
     pd.testing.assert_frame_equal(scores(book, D), first)
 
 
-def test_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
+def test_fault_25_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
     with pytest.raises(NoChampion, match="telematics registry promote pure-premium-liability"):
         run(context(book, conf, D))
     assert not book.exists("gold.policy_scores")
@@ -152,13 +152,13 @@ def test_fault_20_a_pickle_in_the_artefact_store_of_a_version_is_not_executed_by
     assert mark.is_file()  # it works
 
 
-def test_failure_in_a_worker_keeps_its_type_and_its_one_line(book: Lake, conf: Conf) -> None:
+def test_fault_25_failure_in_a_worker_keeps_its_type_and_its_one_line(book: Lake, conf: Conf) -> None:
     append(book, "gold.policy_features", [feature_row(1, NEXT + dt.timedelta(days=1), km_90=math.inf)], "infinite")
     with pytest.raises(LakeError, match=r"^features with infinite values: km_90$"):
         run(context(book, conf_with_champion(conf), NEXT + dt.timedelta(days=1)))
 
 
-def test_a_date_without_features_is_an_error_not_a_fallback_for_all(book: Lake, conf: Conf) -> None:
+def test_fault_25_a_date_without_features_is_an_error_not_a_fallback_for_all(book: Lake, conf: Conf) -> None:
     late = NEXT + dt.timedelta(days=9)
     with pytest.raises(LakeError, match=f"no rows of version v1 as of {late}: run `telematics features --date {late}`"):
         run(context(book, conf_with_champion(conf), late))

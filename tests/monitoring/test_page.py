@@ -106,7 +106,7 @@ def test_a_first_night_without_drift_and_claims_renders() -> None:
     assert "drift.html" not in page
 
 
-def test_a_full_page_is_small_needs_no_network_and_escapes() -> None:
+def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     evil = '<script>alert("x")</script>'
     mover = Mover(
         policy_id=evil, coverage="liability", currency="EUR", before=100.0, now=150.0, change=0.5, why=evil, reasons=[evil]

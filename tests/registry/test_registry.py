@@ -60,7 +60,7 @@ def test_no_store_and_no_alias_say_what_to_run(conf: Conf) -> None:
     assert not Path(conf.lake, "_mlflow").exists()
 
 
-def test_server_down_scores_with_the_last_champion_seen(conf: Conf) -> None:
+def test_fault_27_server_down_scores_with_the_last_champion_seen(conf: Conf) -> None:
     history = conf_with_champion(conf).registry
     down = conf.model_copy(update={"mlflow_tracking_uri": DOWN, "registry": history})
     with pytest.raises(EnvironmentProblem, match="does not answer and no champion is cached"):

@@ -66,7 +66,7 @@ def test_in_force_takes_one_row_per_cover(spark: SparkSession) -> None:
     assert found == {"a": 70_000, "b": 80_000}
 
 
-def test_each_claim_has_one_outcome(spark: SparkSession) -> None:
+def test_fault_28_each_claim_has_one_outcome(spark: SparkSession) -> None:
     cover = policies(
         spark,
         policy(1, valid_to=ts("2026-03-01")),

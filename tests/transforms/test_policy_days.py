@@ -62,13 +62,13 @@ def test_sums_and_cumulative_ladder(days: dict[str, Row]) -> None:
     assert (day["speeding_events"], day["phone_events"], day["accelerate_r1"]) == (1, 0, 0)
 
 
-def test_a_device_that_moves_takes_its_trips_along_from_then_on(days: dict[str, Row]) -> None:
+def test_fault_26_a_device_that_moves_takes_its_trips_along_from_then_on(days: dict[str, Row]) -> None:
     day = days["v2 2026-01-05"]
     # the mapping became known a day after the trip
     assert (day["trips"], day["brake_r1"], day["known_from"]) == (1, 0, KNOWN + dt.timedelta(days=1))
 
 
-def test_of_two_devices_in_a_car_the_one_with_the_longest_cover_counts(days: dict[str, Row]) -> None:
+def test_fault_26_of_two_devices_in_a_car_the_one_with_the_longest_cover_counts(days: dict[str, Row]) -> None:
     assert (days["v3 2026-01-05"]["trips"], days["v3 2026-01-05"]["covered_ms"]) == (1, 60_000)
 
 
