@@ -68,8 +68,14 @@ def moved(s: Shift) -> str:
     """A column's shift in its unit."""
     if s.shift is None or s.before is None or s.now is None:
         return f"{s.column}: not observed on one side"
-    interval = f" ({s.lower:+.3g} to {s.upper:+.3g})" if s.lower is not None and s.upper is not None else ""
-    return f"{s.column}: mean {s.before:.4g} to {s.now:.4g} {s.unit}, shift {s.shift:+.3g}{interval}".replace(" ,", ",")
+    interval = f" ({_figure(s.lower, '+')} to {_figure(s.upper, '+')})" if s.lower is not None and s.upper is not None else ""
+    means = f"{s.column}: mean {_figure(s.before)} to {_figure(s.now)} {s.unit}".rstrip()
+    return f"{means}, shift {_figure(s.shift, '+')}{interval}"
+
+
+def _figure(value: float, sign: str = "") -> str:
+    """Enough digits to see a difference, and no exponent where it is a plain number."""
+    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
 
 
 def _outcome(night: Night, limits: "Limits") -> Iterable[Signal]:

@@ -13,7 +13,7 @@ from lake.errors import ConfigError, InputError
 from monitoring.alerting import Past, Rule, Signal, Silence, decide, significant
 from monitoring.night import Decision, Night
 from monitoring.rules import load_rules
-from monitoring.signals import MEASURES, signals
+from monitoring.signals import MEASURES, moved, signals
 from tests.monitoring.test_page import book, night, outcome, shadow, shift, source, stopped
 
 D = dt.date(2026, 3, 10)
@@ -157,6 +157,13 @@ LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
 )  # fmt: skip
 def test_when_a_figure_is_beyond_its_limit(measure: str, changes: dict[str, Any], found: list[tuple[str, bool]]) -> None:
     assert seen(night(**changes), measure) == found
+
+
+def test_a_shift_is_said_in_its_unit() -> None:
+    km = {"column": "km_365", "unit": "km", "before": 5427.1, "now": 7646.0, "shift": 2218.9, "lower": 2070.4, "upper": 2370.0}
+    assert moved(shift(**km)) == "km_365: mean 5,427 to 7,646 km, shift +2,219 (+2,070 to +2,370)"
+    assert moved(shift(unit="")) == "brake_per_100km_28: mean 3.1 to 4, shift +0.9 (+0.7 to +1.1)"
+    assert moved(shift(shift=None)) == "brake_per_100km_28: not observed on one side"
 
 
 def test_every_measure_has_a_rule_and_a_case_here() -> None:
