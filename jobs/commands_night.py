@@ -4,13 +4,14 @@ import datetime as dt
 from typing import Annotated
 
 import typer
+from pyspark.sql import Row
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from jobs.catalog import CATALOG, Job, job
 from jobs.expiring import vacuum_one
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
 from jobs.nights import Recorder, read_nights
-from jobs.state import DateOption, MaybeDate, State, day, state, terminal
+from jobs.state import DateOption, FormatOption, MaybeDate, State, day, state, terminal
 from lake.delta_log import check_whole
 from lake.errors import Complaint, ConfigError, raise_for
 from lake.features import check_version
@@ -27,6 +28,7 @@ LastOption = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("nightly")(nightly)
+    app.command("nights")(history)
     app.command("maintain")(maintain)
     app.command("features")(features)
     for one in CATALOG:
@@ -39,6 +41,21 @@ def _command(job: Job):  # type: ignore[no-untyped-def]
         run_one(state(context), job, day(date))
 
     return command
+
+
+def history(
+    context: typer.Context,
+    last: Annotated[int, typer.Option(min=1, help="nights at most, the newest first")] = 14,
+    form: FormatOption = "table",
+) -> None:
+    """Nights that were run: how each stands, its light, scores, seconds, cost, and minutes from the deadline to its scores."""
+    from jobs.looking import write
+    from jobs.nights_history import COLUMNS, SHOWN, lines
+
+    here = state(context)
+    found = lines(here.existing_lake.read("gold.nights").collect(), here.conf.nightly)[:last]
+    names = SHOWN if form == "table" else COLUMNS
+    write([Row(**{n: getattr(x, n) for n in names}) for x in found], names, form)  # type: ignore[arg-type]
 
 
 def features(

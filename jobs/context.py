@@ -15,6 +15,11 @@ from lake.errors import Complaint
 Gate = Callable[[str, DataFrame], None]
 
 
+def cores(spark: SparkSession) -> int:
+    """Cores that Spark has for tasks now: of a cluster that grows and shrinks, at this moment."""
+    return int(spark.sparkContext.defaultParallelism)
+
+
 @dataclass(frozen=True)
 class JobContext:
     """`previous` is the last published night before `date`, or None: what was received from its cutoff on is new."""

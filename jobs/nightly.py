@@ -12,8 +12,9 @@ from expectations.gate import DOCS, make_gate
 from jobs import stopped
 from jobs.catalog import NAMES, Job, waves
 from jobs.causes import cause, foreseen
-from jobs.context import JobContext, JobResult
+from jobs.context import JobContext, JobResult, cores
 from jobs.ingest import INPUTS, LOADED
+from jobs.limits import limited
 from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from lake.conf import Conf
 from lake.delta import Lake
@@ -23,8 +24,6 @@ from lake.log import log
 
 Progress = Callable[[dt.date, str, str, float], None]
 """Called with date, job, one line and seconds when a job has ended."""
-MAX_ATTEMPTS = 2
-RETRY_WAIT_S = 2.0
 MAX_MESSAGE = 400
 
 
@@ -83,8 +82,8 @@ def run_job(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResul
     A TelematicsError but a lost commit is final: it says what is wrong, and trying again would not mend it.
     """
     retry = Retrying(
-        stop=stop_after_attempt(MAX_ATTEMPTS),
-        wait=wait_exponential(RETRY_WAIT_S),
+        stop=stop_after_attempt(context.conf.nightly.attempts),
+        wait=wait_exponential(context.conf.nightly.retry_wait_s),
         retry=retry_if_exception(lambda e: _may_pass(e) and not recorder.interrupted.is_set()),
         reraise=True,
     )
@@ -102,7 +101,8 @@ def _attempt(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResu
     started = now()
     log().info("job started", job=job.name, date=context.date)
     try:
-        result = job.run(context)
+        with limited(context.spark.sparkContext, job.name, context.conf.nightly.job_timeout_s):
+            result = job.run(context)
     except Exception as e:
         found = foreseen(e, context.lake.root)
         message = f"{type(found).__name__}: {cause(found)}"[:MAX_MESSAGE]
@@ -147,7 +147,7 @@ def run_night(
     try:
         with recorder:
             rows = _run_all(names, context, recorder, progress)
-            published = JobResult(rows, f"published {date}", {"log": standings(lake)})
+            published = JobResult(rows, f"published {date}", {"log": standings(lake), "cores": cores(lake.spark)})
             _record(recorder, context, PUBLICATION, started, "finished", published)
     except Exception as e:
         stopped.tell(context, recorder.failed_job(e), e)

@@ -46,6 +46,7 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     in_force, missing = facts.cover(ctx)
     watched, seconds = facts.watched(ctx), facts.seconds(ctx)
     vcpu_hours, dollars = facts.cost(ctx, seconds)
+    deadline, late = facts.lateness(ctx)
     sources, refused = facts.received(ctx)
     quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
@@ -56,6 +57,7 @@ def collect(ctx: JobContext, reports: Path) -> Night:
         columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=sources,
         quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
         usual_records=facts.usual_records(ctx), cached_models=facts.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
+        deadline=deadline, minutes_late=late,
         seconds=seconds, drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
 

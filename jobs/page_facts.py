@@ -8,8 +8,9 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from expectations.row_rules import POSITION_IS_NOT_KEPT
-from jobs.context import JobContext
+from jobs.context import JobContext, cores
 from jobs.nights import champion_of_record, read_nights
+from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
 from lake.features import FEATURES
 from monitoring.night import Book, Model, Mover, Outcome, Shift, Source
 from registry.store import CHAMPION
@@ -22,6 +23,7 @@ MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
 MOVES = (0.05, 0.10, 0.25)
 """Relative changes whose policies are counted, as in the champion diff."""
 PERSISTENCE_NIGHTS = 5
+ATTEMPT = ("night_date", "job", "status", "started_at", "finished_at")
 VOLUME_NIGHTS, LEAST_NIGHTS = 7, 3
 SHOWN_REASONS = 3
 
@@ -169,8 +171,15 @@ def cached_models(ctx: JobContext) -> list[str]:
 
 def cost(ctx: JobContext, seconds: dict[str, float]) -> tuple[float, float]:
     """(vCPU-hours, dollars) of the jobs so far: their wall time by the cores that Spark has now, and the configured price."""
-    hours = sum(seconds.values()) * ctx.spark.sparkContext.defaultParallelism / 3600
+    hours = sum(seconds.values()) * cores(ctx.spark) / SECONDS_AN_HOUR
     return hours, hours * ctx.conf.nightly.dollars_per_vcpu_hour
+
+
+def lateness(ctx: JobContext) -> tuple[str | None, float | None]:
+    """(deadline in words, minutes from it to the scores), None where the night has none."""
+    rows = ctx.lake.read("gold.nights").where(on_date(ctx, "night_date")).select(*ATTEMPT).collect()
+    late = minutes_late(ctx.date, rows, ctx.conf.nightly.scores_by)
+    return (None, None) if late is None else (f"{ctx.conf.nightly.scores_by} UTC", late)
 
 
 def _shift(r: Row, nights: dict[Any, int]) -> Shift:

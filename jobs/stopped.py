@@ -8,6 +8,7 @@ from jobs.catalog import NAMES
 from jobs.causes import cause, foreseen
 from jobs.context import JobContext
 from jobs.nights import Nights, read_nights
+from jobs.nights_history import deadline, usual_minutes
 from jobs.page import DATA, draw, folder_of, has_drift_report, has_site, read_page
 from lake.errors import CommitLost, GateFailed, LeaseLost
 from lake.log import log
@@ -53,10 +54,13 @@ def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) 
     """What the page says, from what is published and recorded now."""
     scores = ctx.lake.read("gold.policy_scores").where(F.col("score_date") == F.lit(ctx.date))
     done = nights.finished.get(ctx.date, frozenset())
+    rows = ctx.lake.read("gold.nights").collect()
     again = " --rerun" if ctx.date in nights.published else ""
     return Stopped(
         date=ctx.date, job=job, cause=cause(foreseen(failure, ctx.lake.root))[:MAX_CAUSE], scored=scores.count(),
         is_scored_by_this_run="score" in done, last_published=max(nights.published, default=None),
         finished=[name for name in NAMES if name in done], command=f"telematics nightly --date {ctx.date}{again}",
+        usual_minutes=usual_minutes(rows, [name for name in NAMES if name not in done]),
+        deadline=f"{due:%Y-%m-%d %H:%M} UTC" if (due := deadline(ctx.date, ctx.conf.nightly.scores_by)) else None,
         drift_report=has_drift_report(reports := ctx.conf.reports_path, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip

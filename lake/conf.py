@@ -115,6 +115,11 @@ class Nightly(Section):
         0.061
     )
 
+    @property
+    def job_timeout_s(self) -> float | None:
+        """job_timeout_minutes in seconds."""
+        return None if self.job_timeout_minutes is None else self.job_timeout_minutes * 60.0
+
 
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""

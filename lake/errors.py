@@ -35,6 +35,10 @@ class EnvironmentProblem(TelematicsError):
     exit_code = 5
 
 
+class TimedOut(EnvironmentProblem):
+    """A job that took longer than it may."""
+
+
 class LakeError(TelematicsError):
     """A lake that cannot be read or written, or does not hold what was asked for."""
 

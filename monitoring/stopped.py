@@ -17,6 +17,9 @@ class Stopped(Facts):
     last_published: dt.date | None
     finished: list[str]
     command: str
+    usual_minutes: float | None = None
+    """What the jobs that are left take as a rule."""
+    deadline: str | None = None
     drift_report: bool
     data_docs: bool
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.catalog import Job
 from jobs.context import JobContext, JobResult
-from jobs.nightly import MAX_ATTEMPTS, run_job
+from jobs.nightly import run_job
 from jobs.nights import Recorder
 from lake.conf import Conf
 from lake.delta import Lake
@@ -113,7 +113,8 @@ def test_fault_05_a_merge_that_always_meets_another_fails_after_a_bounded_number
     lake: Lake, conf: Conf, tmp_path: Path
 ) -> None:
     append(lake, "a", 0)
-    slow = Slow(tmp_path, met=MAX_ATTEMPTS)
+    tries = conf.nightly.attempts
+    slow = Slow(tmp_path, met=tries)
     job = SlowJob("trips", "", "", (), slow=slow)
     with Recorder(lake) as recorder, ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_job, job, night(lake, conf, DATE), recorder)
@@ -121,8 +122,8 @@ def test_fault_05_a_merge_that_always_meets_another_fails_after_a_bounded_number
         with pytest.raises(CommitLost, match=CONFLICT):
             running.result(WAIT_S)
     # the others' days are there, and nothing of the one that failed
-    assert ends(lake) == [MAX_ATTEMPTS]
-    assert slow.tries == MAX_ATTEMPTS
+    assert ends(lake) == [tries]
+    assert slow.tries == tries
 
 
 def test_fault_05_a_load_or_replay_by_hand_is_tried_again_too(lake: Lake, tmp_path: Path) -> None:
