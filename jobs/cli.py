@@ -24,6 +24,7 @@ from jobs import (
     commands_quarantine,
     commands_restated,
     commands_rules,
+    commands_scores,
 )
 from jobs.causes import cause, foreseen
 from jobs.state import State
@@ -61,6 +62,7 @@ def options(
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
     commands_rules, commands_places, commands_explain, commands_alerts,
+    commands_scores,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

@@ -30,11 +30,18 @@ class JobContext:
     previous: dt.date | None
     run_id: str
     gate: Gate
+    scored_before: dt.date | None = None
+    """Given where the scores of `previous` were withdrawn: the last night before it whose scores stand."""
 
     @property
     def spark(self) -> SparkSession:
         """The session."""
         return self.lake.spark
+
+    @property
+    def previous_scores(self) -> dt.date | None:
+        """The night whose prices were in force until this one's: a price is compared with them, and they expected its claims."""
+        return self.scored_before or self.previous
 
     @property
     def cutoff(self) -> dt.datetime:

@@ -82,8 +82,8 @@ def _order(column: str) -> Any:
 
 def plain(value: Any) -> Any:
     """A value as JSON knows it: timestamps as ISO 8601 in UTC, rows as objects."""
-    if isinstance(value, Row):
-        return {k: plain(v) for k, v in value.asDict().items()}
+    if isinstance(value, (Row, dict)):
+        return {k: plain(v) for k, v in (value.asDict() if isinstance(value, Row) else value).items()}
     if isinstance(value, list):
         return [plain(v) for v in value]
     if isinstance(value, dt.datetime):
@@ -102,7 +102,7 @@ def write(rows: list[Row], columns: list[str], form: Format) -> None:
     elif form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
-        writer.writerows([[_cell(plain(v)) for v in r] for r in rows])
+        writer.writerows([[cell(plain(v)) for v in r] for r in rows])
     else:
         _print_table(rows, columns)
 
@@ -112,10 +112,10 @@ def console_of() -> Console:
     return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A plain value as CSV holds it: nested ones as JSON, and text that a spreadsheet would run with an apostrophe before it."""
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
-    # a spreadsheet would run text that begins like a formula
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
@@ -131,7 +131,7 @@ def _print_table(rows: list[Row], columns: list[str]) -> None:
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if v is None else str(_cell(plain(v))) for v in row))
+        table.add_row(*("" if v is None else str(cell(plain(v))) for v in row))
     console.print(table)
 
 
@@ -139,4 +139,4 @@ def _print_record(console: Console, number: int, row: Row, columns: list[str]) -
     width = max(map(len, columns))
     console.rule(f"row {number}", align="left")
     for name, value in zip(columns, row, strict=True):
-        console.print(f"{name:<{width}}  {'' if value is None else _cell(plain(value))}")
+        console.print(f"{name:<{width}}  {'' if value is None else cell(plain(value))}")

@@ -73,7 +73,7 @@ def now() -> dt.datetime:
 def context_for(lake: Lake, conf: Conf, date: dt.date, nights: Nights, run_id: str) -> JobContext:
     """What the jobs of a night get."""
     gate = make_gate(conf.reports_path / DOCS, f"{date}")
-    return JobContext(conf, lake, date, nights.previous(date), run_id, gate)
+    return JobContext(conf, lake, date, nights.previous(date), run_id, gate, nights.previous_scores(date))
 
 
 def run_job(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResult, float]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from threading import Event
@@ -20,6 +21,8 @@ from lake.tables import NIGHTS
 
 PUBLICATION = "night"
 """The job name of the row that publishes a night; written last."""
+WITHDRAWAL = "withdrawal"
+"""The job name of the row that says that a night's scores are withdrawn; what is scored after it stands again."""
 COMPLAINTS = "complaints"
 
 
@@ -31,11 +34,18 @@ class Nights:
     finished: dict[dt.date, frozenset[str]]
     details: dict[tuple[dt.date, str], dict[str, Any]]
     finished_at: dict[tuple[dt.date, str], dt.datetime]
+    withdrawn: frozenset[dt.date] = frozenset()
+    """Dates whose scores were withdrawn and not made again."""
 
     def previous(self, date: dt.date) -> dt.date | None:
         """The last published night before `date`."""
         earlier = [d for d in self.published if d < date]
         return max(earlier) if earlier else None
+
+    def previous_scores(self, date: dt.date) -> dt.date | None:
+        """The last published night before `date` whose scores stand: those that a price is compared with."""
+        standing = [d for d in self.published if d < date and d not in self.withdrawn]
+        return max(standing) if standing else None
 
     def remaining(self, date: dt.date) -> tuple[str, ...]:
         """Jobs of the night that have not finished, in order: from the first unfinished one on."""
@@ -87,7 +97,14 @@ def read_nights(lake: Lake) -> Nights:
     finished = {date: standing(date, newest) for date in {row["night_date"] for row in rows}}
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
     ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
-    return Nights(tuple(sorted(published)), finished, details, ended)
+    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows))
+
+
+def withdrawn(rows: Iterable[Any]) -> frozenset[dt.date]:
+    """Dates whose last finished row among `score` and the withdrawals is a withdrawal."""
+    about = (r for r in rows if r["status"] == "finished" and r["job"] in ("score", WITHDRAWAL))
+    last = {r["night_date"]: r["job"] for r in sorted(about, key=lambda r: r["started_at"])}
+    return frozenset(date for date, job in last.items() if job == WITHDRAWAL)
 
 
 def standing(date: dt.date, newest: dict[tuple[dt.date, str], Any]) -> frozenset[str]:
@@ -175,12 +192,9 @@ def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None
 
 
 def champion_of_record(lake: Lake, date: dt.date) -> dict[str, Any]:
-    """Detail of the night's first finished `score`: the model version a rerun must use again; {} if there is none."""
-    rows = (
-        lake.read("gold.nights")
-        .where((F.col("night_date") == F.lit(date)) & (F.col("job") == "score") & (F.col("status") == "finished"))
-        .orderBy("started_at")
-        .limit(1)
-        .collect()
-    )
-    return json.loads(rows[0]["detail"] or "{}") if rows else {}
+    """Detail of the night's first finished `score` since its scores were last withdrawn, if they were: the model version a
+    rerun must use again; {} if there is none."""
+    of_night = (F.col("night_date") == F.lit(date)) & F.col("job").isin("score", WITHDRAWAL) & (F.col("status") == "finished")
+    rows = lake.read("gold.nights").where(of_night).orderBy("started_at").select("job", "detail").collect()
+    since = max((n + 1 for n, r in enumerate(rows) if r["job"] == WITHDRAWAL), default=0)
+    return json.loads(rows[since]["detail"] or "{}") if len(rows) > since else {}

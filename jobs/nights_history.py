@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from jobs.catalog import NAMES
-from jobs.nights import PUBLICATION
+from jobs.nights import PUBLICATION, WITHDRAWAL, withdrawn
 from lake.clock import cutoff
 from lake.conf import Nightly
 
@@ -47,7 +47,7 @@ def lines(rows: Iterable[Any], nightly: Nightly) -> list[NightLine]:
 
 
 def _line(date: dt.date, rows: list[Any], nightly: Nightly) -> NightLine:
-    jobs = [r for r in rows if r["job"] != PUBLICATION]
+    jobs = [r for r in rows if r["job"] not in (PUBLICATION, WITHDRAWAL)]
     done = {r["job"]: r for r in rows if r["status"] == "finished"}
     published, seconds = done.get(PUBLICATION), sum(r["seconds"] or 0.0 for r in jobs)
     cores = _detail(published).get("cores")
@@ -64,6 +64,8 @@ def _line(date: dt.date, rows: list[Any], nightly: Nightly) -> NightLine:
 
 def _status(rows: list[Any]) -> str:
     """By the last attempt at anything; a published night stays so while a rerun of it is under way."""
+    if withdrawn(rows):
+        return "withdrawn"
     if any(r["job"] == PUBLICATION and r["status"] == "finished" for r in rows):
         return "published"
     last = rows[-1]

@@ -51,8 +51,8 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
     return Night(
-        date=ctx.date, previous=ctx.previous, in_force=in_force, missing=missing,
-        books=facts.books(totals, ctx.date, ctx.previous), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
+        date=ctx.date, previous=ctx.previous_scores, in_force=in_force, missing=missing,
+        books=facts.books(totals, ctx.date, ctx.previous_scores), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
         movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=facts.strongest(watched), watched=watched,
         columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=sources,
         quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),

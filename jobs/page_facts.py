@@ -45,7 +45,7 @@ def _new(ctx: JobContext) -> Column:
 
 def totals(ctx: JobContext) -> list[Row]:
     """Sums by night (tonight, the one before, a week before), coverage, currency, fallback reason and lineage: a few rows."""
-    dates = [d for d in (ctx.date, ctx.previous, ctx.date - WEEK) if d]
+    dates = [d for d in (ctx.date, ctx.previous_scores, ctx.date - WEEK) if d]
     scores = champion_scores(ctx).where(F.col("score_date").isin(dates))
     lineage = [F.col(f"lineage.{x}").alias(x) for x in ("model_name", "model_version", "frame_hash", "feature_version")]
     moves = [F.count_if(F.abs("change") > limit).alias(f"moved_{limit}") for limit in MOVES]

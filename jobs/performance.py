@@ -72,9 +72,10 @@ def _carried(lake: Lake, first: dt.date, previous: dt.date, date: dt.date) -> di
 
 
 def _new_experience(ctx: JobContext, previous: dt.date, policies: DataFrame) -> dict[Key, Experience]:
-    """What the scores of `previous` expected until this night's cutoff, while their cover was in force."""
+    """What the prices in force since the night `previous` expected until this night's cutoff, while their cover was in force."""
     start = cutoff(previous)
-    scores = ctx.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(previous)) & (F.col("role") == CHAMPION))
+    in_force_then = (F.col("score_date") == F.lit(ctx.previous_scores)) & (F.col("role") == CHAMPION)
+    scores = ctx.lake.read("gold.policy_scores").where(in_force_then)
     spans = scores.where("frequency IS NOT NULL").select(
         *COVER_KEY, "frequency", F.lit(start).alias("start_ts"), F.lit(ctx.cutoff).alias("end_ts")
     )

@@ -60,7 +60,7 @@ def run(ctx: JobContext) -> JobResult:
     scores = reduce(DataFrame.unionByName, parts)
     seen = Observation("scores")
     counted = [F.count_if(F.col("fallback_reason") == r).alias(r) for r in (NO_CONSENT, NO_TRIPS)]
-    compared = with_change(scores, published_scores(ctx.lake, ctx.previous)).observe(seen, *counted)
+    compared = with_change(scores, published_scores(ctx.lake, ctx.previous_scores)).observe(seen, *counted)
     rows = _publish(ctx, compared)
     return JobResult(rows, _message(rows, models, seen.get), _detail(models, canaries))
 

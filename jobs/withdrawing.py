@@ -1,0 +1,74 @@
+"""Taking a night's scores back: readers see those of the last good night again."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from jobs.context import JobResult
+from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
+from jobs.page import DATA, draw, folder_of, read_page
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import InputError
+from lake.storage import fetch, keep
+from monitoring.night import Night
+from registry.actors import Actor
+
+TABLE = "gold.policy_scores"
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """`rows` scores are gone; readers see those of `now`, None where none are left. `version` of the table has them still."""
+
+    rows: int
+    now: dt.date | None
+    version: int | None
+
+
+def withdraw(lake: Lake, conf: Conf, date: dt.date, reason: str, by: Actor) -> Withdrawn:
+    """Take back the scores of the newest scored night, whatever its role; again changes nothing.
+
+    What was done is recorded before it is done, so a kill leaves a withdrawal that a second call completes. Raises InputError
+    for a date without scores, and for one that is not the newest: what came later was compared with it.
+    """
+    nights, dates = read_nights(lake), _dates(lake)
+    _check(date, dates, nights.withdrawn)
+    version, rows = lake.version(TABLE), lake.read(TABLE).where(F.col("score_date") == F.lit(date)).count()
+    now = max((d for d in dates if d < date), default=None)
+    if date not in nights.withdrawn:
+        _record(lake, date, rows, {"reason": reason, "by": by.name, "verified": by.verified, "table_version": version})
+    lake.delete_where(TABLE, f"score_date = DATE'{date}'")
+    _mark_page(conf, date, f"{reason} ({by.name})")
+    return Withdrawn(rows, now, version)
+
+
+def _dates(lake: Lake) -> set[dt.date]:
+    return {r["score_date"] for r in lake.read(TABLE).select("score_date").distinct().collect()}
+
+
+def _check(date: dt.date, dates: set[dt.date], gone: frozenset[dt.date]) -> None:
+    if date not in dates and date not in gone:
+        raise InputError(f"there are no scores of {date} to withdraw: `telematics nights` lists the nights")
+    later = sorted(d for d in dates if d > date)
+    if later:
+        raise InputError(f"{later[-1]} was scored after {date} and compared with it: withdraw the newest first")
+
+
+def _record(lake: Lake, date: dt.date, rows: int, detail: dict[str, object]) -> None:
+    at = dt.datetime.now(dt.UTC)
+    attempt = Attempt(date, WITHDRAWAL, uuid.uuid4().hex[:12], at, at)
+    record(lake, attempt, "finished", JobResult(rows, f"withdrawn by {detail['by']}: {detail['reason']}", detail))
+
+
+def _mark_page(conf: Conf, date: dt.date, why: str) -> None:
+    reports, kept = conf.reports_path, conf.kept("_reports")
+    fetch(kept, reports, DATA)
+    path = folder_of(reports, date) / DATA
+    night = read_page(path)
+    if isinstance(night, Night):
+        path.write_text(night.model_copy(update={"withdrawn": why}).model_dump_json(indent=1))
+        draw(reports, date)
+        keep(reports, kept)

@@ -1,0 +1,119 @@
+"""Scores that are taken back: what readers, the next night, a rerun and the page then do; and scores as a file."""
+
+import csv
+import datetime as dt
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.context import JobResult
+from jobs.exporting import export_scores
+from jobs.nights import Attempt, champion_of_record, read_nights, record
+from jobs.nights_history import lines
+from jobs.page import DATA, PAGE
+from jobs.withdrawing import withdraw
+from lake.conf import Conf, Nightly
+from lake.delta import Lake
+from lake.errors import InputError
+from registry.actors import Actor
+from tests.jobs.test_page_job import BEFORE, D, append, score
+from tests.monitoring.test_page import night
+
+ANN = Actor("ann", verified=False, source="claimed")
+
+
+def ran(lake: Lake, date: dt.date, hour: int, version: str, since: dt.datetime = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)) -> None:
+    at = since + dt.timedelta(hours=hour)
+    for job, detail in (("score", {"models": {"liability": ["m", version, "r"]}}), ("night", {})):
+        record(lake, Attempt(date, job, f"run{hour}", at, at), "finished", JobResult(2, "", detail))
+
+
+@pytest.fixture
+def scored(lake: Lake, conf: Conf) -> Lake:
+    """Two nights of two scores, and the page of the second."""
+    append(lake, "gold.policy_scores", *(score(n, d, 100.0 + n) for d in (BEFORE, D) for n in (1, 2)))
+    ran(lake, BEFORE, 1, "7")
+    ran(lake, D, 2, "8")
+    folder = conf.reports_path / "nights" / f"{D}"
+    folder.mkdir(parents=True)
+    (folder / DATA).write_text(night(date=D).model_dump_json())
+    return lake
+
+
+def dates(lake: Lake) -> list[dt.date]:
+    return [r["score_date"] for r in lake.read("gold.policy_scores").select("score_date").orderBy("score_date").collect()]
+
+
+def test_the_last_good_night_is_back(scored: Lake, conf: Conf) -> None:
+    version = scored.version("gold.policy_scores")
+    found = withdraw(scored, conf, D, "wrong model", ANN)
+    assert (found.rows, found.now, found.version) == (2, BEFORE, version)
+    assert dates(scored) == [BEFORE] * 2
+    kept = scored.spark.read.format("delta").option("versionAsOf", version).load(scored.path("gold.policy_scores"))
+    assert kept.count() == 4
+
+    nights = read_nights(scored)
+    after = D + dt.timedelta(days=1)
+    # what the night loaded stays loaded; the next one compares its prices with those that readers see
+    assert (nights.previous(after), nights.previous_scores(after), nights.published) == (D, BEFORE, (BEFORE, D))
+    # scored anew it asks for the champion again
+    assert champion_of_record(scored, D) == {}
+    assert champion_of_record(scored, BEFORE)["models"] == {"liability": ["m", "7", "r"]}
+    found_lines = lines(scored.read("gold.nights").collect(), Nightly())
+    assert [x.status for x in found_lines] == ["withdrawn", "published"]
+
+    data, page = (conf.reports_path / "nights" / f"{D}" / name for name in (DATA, PAGE))
+    assert json.loads(data.read_text())["withdrawn"] == "wrong model (ann)"
+    assert "Do not use this night&#39;s scores before looking: the scores were withdrawn: wrong model (ann)" in page.read_text()
+
+    # again it changes nothing, as after a kill between its steps
+    assert withdraw(scored, conf, D, "wrong model", ANN).rows == 0
+    assert scored.read("gold.nights").where("job = 'withdrawal'").count() == 1
+
+    ran(scored, D, 9, "9", since=dt.datetime.now(dt.UTC))
+    assert champion_of_record(scored, D)["models"] == {"liability": ["m", "9", "r"]}
+    assert read_nights(scored).previous_scores(after) == D
+
+
+def test_only_the_newest_scores_can_be_taken_back(scored: Lake, conf: Conf) -> None:
+    with pytest.raises(InputError, match=f"{D} was scored after {BEFORE} and compared with it"):
+        withdraw(scored, conf, BEFORE, "x", ANN)
+    with pytest.raises(InputError, match=r"there are no scores of 2025-01-01 to withdraw"):
+        withdraw(scored, conf, dt.date(2025, 1, 1), "x", ANN)
+    assert dates(scored) == [BEFORE] * 2 + [D] * 2
+
+
+def test_scores_as_a_file(lake: Lake, tmp_path: Path) -> None:
+    append(
+        lake,
+        "gold.policy_scores",
+        *(score(n, D, 100.0 + n) for n in (2, 1)),
+        score(3, BEFORE, 9.0),
+        score(4, D, 5.0, policy_id="=1+1"),
+    )
+    table = export_scores(lake.root, D, tmp_path / "scores.parquet")
+    text = export_scores(lake.root, D, tmp_path / "new" / "scores.csv")
+    assert (table.rows, text.rows) == (3, 3)
+    rows = pq.read_table(table.path).to_pylist()
+    assert [r["policy_id"] for r in rows] == ["=1+1", "p1", "p2"]
+    with text.path.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [r["policy_id"] for r in found] == ["'=1+1", "p1", "p2"]
+    assert found[1]["pure_premium"] == "101.0" and found[1]["score_date"] == f"{D}"
+    assert json.loads(found[1]["reasons"])[0]["feature"] == "brake_per_100km_90"
+    assert json.loads(found[1]["lineage"])["model_version"] == "7"
+    # the same scores give the same file, and nothing is left beside it
+    assert export_scores(lake.root, D, tmp_path / "new" / "scores.csv").sha256 == text.sha256
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.csv"]
+
+
+def test_what_cannot_be_exported_says_so_and_leaves_what_is_there(lake: Lake, tmp_path: Path) -> None:
+    append(lake, "gold.policy_scores", score(1, BEFORE, 9.0))
+    (tmp_path / "a.csv").write_text("mine")
+    with pytest.raises(InputError, match=f"there are no scores of {D}"):
+        export_scores(lake.root, D, tmp_path / "a.csv")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir() if p.is_file()] == [("a.csv", "mine")]
+    with pytest.raises(InputError, match=r"ends in .parquet or .csv"):
+        export_scores(lake.root, D, tmp_path / "a.xlsx")
