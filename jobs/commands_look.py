@@ -21,8 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _known_engine(engine: str | None) -> str | None:
-    if engine is not None and engine not in ENGINES:
-        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(ENGINES)}")
+    known = (*ENGINES, "redshift")
+    if engine is not None and engine not in known:
+        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(known)}")
     return engine
 
 
@@ -31,7 +32,7 @@ def tables(
     engine: Annotated[
         str | None,
         typer.Option(
-            "--ddl", help="spark, athena or duckdb: print statements that name tables and *_current views", callback=_known_engine
+            "--ddl", help="spark, athena, duckdb or redshift: print statements that name tables and views", callback=_known_engine
         ),
     ] = None,
 ) -> None:
@@ -40,7 +41,9 @@ def tables(
 
     if engine is not None:
         lake = state(context).existing_lake
-        print("".join(f"{x};\n" for x in ddl(engine, lake.root, (t for t in TABLES.values() if lake.exists(t.name)))), end="")
+        there = [t for t in TABLES.values() if lake.exists(t.name)]
+        partitions = {t.name: lake.partitions(t.name) for t in there if t.manifests} if engine == "redshift" else {}
+        print("".join(f"{x};\n" for x in ddl(engine, lake.root, there, partitions)), end="")
         return
     grid = RichTable(show_edge=False)
     for name in ("table", "rows", "version", "last write (UTC)", "one row is"):

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -129,6 +129,13 @@ class Lake:
         if self._guarded is None or not self.exists(name):
             self._commit(name, builder.execute)
 
+    def set_properties(self, name: str, properties: Mapping[str, str]) -> None:
+        """Set Delta properties of a table that is there, in one commit; its manifests, where it has them, are made at once."""
+        said = ", ".join(f"'{k}' = '{v}'" for k, v in properties.items())
+        self._commit(name, lambda: self.spark.sql(f"ALTER TABLE delta.`{self.path(name)}` SET TBLPROPERTIES ({said})"))
+        if self.table(name).manifests:
+            DeltaTable.forPath(self.spark, self.path(name)).generate("symlink_format_manifest")
+
     def append_once(self, name: str, df: DataFrame, app_id: str) -> None:
         """Append under a transaction id that Delta remembers: a second append with the same id is a no-op.
 
@@ -177,6 +184,11 @@ class Lake:
     def partitioning(self, name: str) -> list[str]:
         """The columns that the table in the lake is partitioned by."""
         return list(DeltaTable.forPath(self.spark, self.path(name)).detail().collect()[0]["partitionColumns"])
+
+    def partitions(self, name: str) -> list[str]:
+        """Values of the table's first partition column that have rows, as text, in order."""
+        (by, *_) = self.table(name).partition_by
+        return sorted(str(r[0]) for r in self.read(name).select(by).distinct().collect())
 
     def add_columns(self, name: str, columns: Sequence[LakeColumn]) -> None:
         """Add columns, null in the rows that are there, in one commit."""

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from lake.columns import Column
 from lake.errors import LakeError
 from lake.files import Files
+from lake.table import MANIFESTS
 from lake.tables import QUARANTINE, TABLES
 
 if TYPE_CHECKING:
@@ -123,6 +124,14 @@ def _quarantine_by_day(lake: "Lake") -> str | None:
     return f"{QUARANTINE.name}: partitioned by {', '.join(QUARANTINE.partition_by)}"
 
 
-STEPS: tuple[Callable[["Lake"], str | None], ...] = (_quarantine_by_day,)
+def _manifests(lake: "Lake") -> str | None:
+    """Step 2: readers that know no Delta find the files of gold.policy_scores."""
+    tables = [t.name for t in TABLES.values() if t.manifests and lake.exists(t.name)]
+    for name in tables:
+        lake.set_properties(name, MANIFESTS)
+    return f"manifests of {', '.join(tables)}" if tables else None
+
+
+STEPS: tuple[Callable[["Lake"], str | None], ...] = (_quarantine_by_day, _manifests)
 """Step n makes format n of format n - 1, and does nothing where it has been done. Append; never change or drop one. New
 columns need none."""

@@ -11,6 +11,10 @@ RUNGS = (1, 2, 3, 4, 5, 6)
 LADDER_KINDS = ("brake", "accelerate", "corner")
 
 
+MANIFESTS = {"delta.compatibility.symlinkFormatManifest.enabled": "true"}
+"""Delta then keeps `_symlink_format_manifest` in step with every commit, partition by partition; it refuses deletion vectors."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A Delta table. `key` identifies a row (with known_from besides, where `bitemporal`); `published` tables are
@@ -25,6 +29,8 @@ class Table:
     bitemporal: bool = False
     published: bool = False
     sorted_by: tuple[str, ...] = ()
+    manifests: bool = False
+    """Whether each commit also lists the table's files for readers that know no Delta, such as Redshift Spectrum."""
 
     @property
     def schema(self) -> StructType:
@@ -60,6 +66,7 @@ class Table:
             "delta.dataSkippingStatsColumns": ",".join(self.skipping),
             "delta.logRetentionDuration": "interval 30 days",
             "delta.deletedFileRetentionDuration": "interval 7 days",
+            **(MANIFESTS if self.manifests else {}),
         }
 
     @property

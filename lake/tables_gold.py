@@ -76,6 +76,7 @@ SCORES = Table(
     key=("policy_id", "vehicle_id", "coverage", "score_date", "role"),
     partition_by=("score_date",),
     published=True,
+    manifests=True,
 )
 
 NIGHTS = Table(

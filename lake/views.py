@@ -3,7 +3,8 @@
 Delta has no views without a catalogue, so they are not kept in the lake: they are printed, and run where they are read.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,10 +15,25 @@ CURRENT = "known_to IS NULL"
 """Of a bitemporal table: the versions that are known today."""
 
 
-def ddl(engine: str, root: str, tables: Iterable[Table]) -> list[str]:
-    """One statement each, in order; `root` is the lake's. Raises ConfigError for an unknown engine, or a root it cannot read."""
+LATEST = "score_date = (SELECT max(score_date) FROM {0})"
+READERS = {
+    "gold.policy_scores": ("gold.latest_scores", f"role = 'champion' AND {LATEST}"),
+    "gold.performance": ("gold.latest_performance", LATEST),
+    "gold.drift": ("gold.latest_drift", LATEST),
+    "gold.alerts": ("gold.alerts_firing", "state = 'firing'"),
+}
+"""Views for people, by the table that they are of: its rows of the last night that has any (one whose scores were withdrawn
+has none)."""
+MANIFEST_FOLDER = "_symlink_format_manifest"
+
+
+def ddl(engine: str, root: str, tables: Iterable[Table], partitions: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """One statement each, in order; `root` is the lake's. `partitions` are values of the first partition column by table, which
+    Redshift has to be told. Raises ConfigError for an unknown engine, or a root it cannot read."""
+    if engine == "redshift":
+        return _redshift(root, tables, partitions or {})
     if engine not in ENGINES:
-        raise ConfigError(f"unknown engine '{engine}': choose {', '.join(ENGINES)}")
+        raise ConfigError(f"unknown engine '{engine}': choose {', '.join((*ENGINES, 'redshift'))}")
     if engine == "athena" and not root.startswith("s3://"):
         raise ConfigError(f"Athena reads only from S3, the lake is at {root}")
     statements: dict[str, None] = {_load_delta(): None} if engine == "duckdb" else {}
@@ -28,6 +44,8 @@ def ddl(engine: str, root: str, tables: Iterable[Table]) -> list[str]:
         statements[ENGINES[engine](table.name, path)] = None
         if table.bitemporal:
             statements[_current_view(engine, table)] = None
+        if table.name in READERS:
+            statements[_reader_view(engine, table)] = None
     return list(statements)
 
 
@@ -41,9 +59,48 @@ def _load_delta() -> str:
 
 
 def _current_view(engine: str, table: Table) -> str:
+    return _view(engine, f"{table.name}_current", table, CURRENT)
+
+
+def _reader_view(engine: str, table: Table) -> str:
+    name, condition = READERS[table.name]
+    return _view(engine, name, table, condition.format(table.name))
+
+
+def _view(engine: str, name: str, table: Table, condition: str) -> str:
     quote = '"' if engine in ("duckdb", "athena") else "`"
     columns = ", ".join(f"{quote}{x}{quote}" for x in table.names)
-    return f"CREATE OR REPLACE VIEW {table.name}_current AS SELECT {columns} FROM {table.name} WHERE {CURRENT}"
+    return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM {table.name} WHERE {condition}"
+
+
+def _redshift(root: str, tables: Iterable[Table], partitions: Mapping[str, Sequence[str]]) -> list[str]:
+    """External tables of Redshift Spectrum over manifests, in an external schema that the reader has made, and their
+    partitions. A new night is one more statement."""
+    if not root.startswith("s3://"):
+        raise ConfigError(f"Redshift reads only from S3, the lake is at {root}")
+    statements = []
+    for table in (t for t in tables if t.manifests):
+        place = f"{root}/{table.name.replace('.', '/', 1)}/{MANIFEST_FOLDER}"
+        (by,) = table.partition_by
+        columns = ", ".join(f'"{x.name}" {_spectrum(x.type)}' for x in table.columns if x.name != by)
+        types = ", ".join(f"{x.name} {x.type}" for x in table.columns if x.name == by)
+        statements.append(
+            f"CREATE EXTERNAL TABLE {table.name} ({columns}) PARTITIONED BY ({types}) ROW FORMAT SERDE "
+            "'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe' STORED AS INPUTFORMAT "
+            "'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat' OUTPUTFORMAT "
+            f"'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat' LOCATION {_text(f'{place}/')}"
+        )
+        statements += [
+            f"ALTER TABLE {table.name} ADD IF NOT EXISTS PARTITION ({by}={_text(value)}) "
+            f"LOCATION {_text(f'{place}/{by}={value}/manifest')}"
+            for value in partitions.get(table.name, ())
+        ]
+    return statements
+
+
+def _spectrum(type_: str) -> str:
+    """A column's type as Spectrum names it; nested ones keep their shape."""
+    return re.sub(r"\bdouble\b", "double precision", re.sub(r"\bstring\b", "varchar(65535)", type_))
 
 
 def _text(value: str) -> str:

@@ -1,15 +1,20 @@
 """The statements of `telematics tables --ddl`, run by the engines they are for."""
 
 import datetime as dt
+import shutil
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 from lake import views
 from lake.delta import Lake
 from lake.errors import ConfigError
-from lake.tables import DEVICES, TABLES
+from lake.table import MANIFESTS
+from lake.tables import DEVICES, SCORES, TABLES
+from tests.test_notebooks import SCORE
 
 
 def day(n: int) -> dt.datetime:
@@ -60,10 +65,83 @@ def test_athena_is_told_of_every_table_at_its_place_on_s3() -> None:
         "CREATE EXTERNAL TABLE IF NOT EXISTS bronze.points LOCATION 's3://bucket/o''lake/bronze/points' "
         "TBLPROPERTIES ('table_type' = 'DELTA')",
     ]
-    current = [x.split(" ")[4] for x in statements if "_current" in x]
+    current = [x.split(" ")[4] for x in statements if "_current AS" in x]
     assert current == [f"{t.name}_current" for t in TABLES.values() if t.bitemporal]
     assert sum("EXTERNAL TABLE" in x for x in statements) == len(TABLES)
     with pytest.raises(ConfigError, match="only from S3"):
         views.ddl("athena", "/lake", TABLES.values())
-    with pytest.raises(ConfigError, match="spark, athena, duckdb"):
+    with pytest.raises(ConfigError, match="spark, athena, duckdb, redshift"):
         views.ddl("oracle", "/lake", TABLES.values())
+
+
+def score(policy: str, date: dt.date, **changes: Any) -> dict[str, Any]:
+    return dict.fromkeys(SCORES.names) | SCORE | {"policy_id": policy, "score_date": date} | changes
+
+
+def frame(lake: Lake, *rows: dict[str, Any]) -> Any:
+    return lake.spark.createDataFrame([tuple(r.values()) for r in rows], SCORES.schema)
+
+
+def listed(lake: Lake) -> set[str]:
+    """Data files by the manifests."""
+    folder = Path(lake.path(SCORES.name)) / views.MANIFEST_FOLDER
+    return {Path(line.removeprefix("file:")).name for p in folder.glob("*/manifest") for line in p.read_text().splitlines()}
+
+
+def test_manifests_name_the_files_of_every_version(lake: Lake) -> None:
+    """As a night publishes, publishes again, compacts, and takes scores back."""
+    one, two = dt.date(2026, 1, 5), dt.date(2026, 1, 6)
+    seen = []
+
+    def look() -> None:
+        files = {Path(x).name for x in DeltaTable(lake.path(SCORES.name)).file_uris()}
+        assert listed(lake) == files
+        seen.append(files)
+
+    for date, price in ((one, 1.0), (two, 2.0), (two, 3.0)):
+        rows = frame(lake, *(score(p, date, pure_premium=price) for p in "ab"))
+        lake.publish(SCORES.name, rows, f"score_date = DATE'{date}'", lambda name, df: None)
+        look()
+    lake.append_once(SCORES.name, frame(lake, score("c", two)), "another file")
+    look()
+    lake.compact(SCORES.name, "")
+    look()
+    lake.delete_where(SCORES.name, f"score_date = DATE'{two}'")
+    look()
+    assert [len(x) for x in seen] == [1, 2, 2, 3, 2, 1]
+    assert seen[1] != seen[2] and seen[5] == seen[0]
+
+
+def test_an_older_table_gets_its_manifests(lake: Lake) -> None:
+    lake.append_once(SCORES.name, frame(lake, score("a", dt.date(2026, 1, 5))), "x")
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(SCORES.name)}` UNSET TBLPROPERTIES ('{next(iter(MANIFESTS))}')")
+    shutil.rmtree(Path(lake.path(SCORES.name)) / views.MANIFEST_FOLDER)
+    lake.set_properties(SCORES.name, MANIFESTS)
+    assert len(listed(lake)) == 1
+
+
+def test_redshift_is_told_of_manifests_and_their_partitions() -> None:
+    table, *partitions = views.ddl("redshift", "s3://bucket/lake", TABLES.values(), {SCORES.name: ["2026-01-05", "2026-01-06"]})
+    assert table.startswith('CREATE EXTERNAL TABLE gold.policy_scores ("policy_id" varchar(65535), ')
+    assert '"pure_premium" double precision' in table and "array<struct<feature:varchar(65535)" in table
+    assert "PARTITIONED BY (score_date date)" in table
+    assert table.endswith("LOCATION 's3://bucket/lake/gold/policy_scores/_symlink_format_manifest/'")
+    assert partitions[1] == (
+        "ALTER TABLE gold.policy_scores ADD IF NOT EXISTS PARTITION (score_date='2026-01-06') LOCATION "
+        "'s3://bucket/lake/gold/policy_scores/_symlink_format_manifest/score_date=2026-01-06/manifest'"
+    )
+    with pytest.raises(ConfigError, match="Redshift reads only from S3"):
+        views.ddl("redshift", "/lake", TABLES.values())
+
+
+def test_readers_see_the_last_night_that_has_scores(lake: Lake) -> None:
+    one, two = dt.date(2026, 1, 5), dt.date(2026, 1, 6)
+    rows = [score("a", one), score("a", two), score("b", two, role="challenger")]
+    lake.append_once(SCORES.name, frame(lake, *rows), "x")
+    with duckdb.connect() as db:
+        for statement in views.ddl("duckdb", lake.root, [SCORES]):
+            db.execute(statement)
+        latest = "SELECT policy_id, score_date FROM gold.latest_scores"
+        assert db.execute(latest).fetchall() == [("a", two)]
+        lake.delete_where(SCORES.name, f"score_date = DATE'{two}'")
+        assert db.execute(latest).fetchall() == [("a", one)]
