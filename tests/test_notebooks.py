@@ -78,7 +78,7 @@ assert sorted(observed.relativity) == [1.0, 2.0]
 
 
 def test_policy(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # a cost 160 the night before and 200 on D; its one reason of 0.2 is a factor of e^0.2 = 1.2214; base 5 + 0.2 is ln(181.27), so
+    # a cost 160 the night before and 200 on D; its one reason of 0.2 is a factor of e^0.2 = 1.2214; base 5 + 0.2 = 5.2, so
     # ln(200) - 5.2 = 0.0983 is what these made-up parts miss
     monkeypatch.setenv("TELEMATICS_POLICY", "a")
     check = """
@@ -105,7 +105,7 @@ assert moved.policy_id.tolist() == ["a"]
 
 
 def test_version(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # version 1 scored three as champion on D (200, 400 and 200), one as champion before and one as challenger; of the four rows of D
+    # version 1 scored three as champion on D (200, 400 and 200), one as champion before and one as challenger; of D's four rows
     # that are not by fallback a (twice) and b have the reason
     check = """
 assert (model, version) == ("liability", "1")
