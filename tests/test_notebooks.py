@@ -105,7 +105,7 @@ assert moved.policy_id.tolist() == ["a"]
 
 
 def test_version(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # version 1 scored three as champion on D (200, 400 and 200), one as champion before and one as challenger; of D's four rows
+    # version 1 scored three as champion on D (200, 400 and 200), one as champion before and one as challenger; of D's rows
     # that are not by fallback a (twice) and b have the reason
     check = """
 assert (model, version) == ("liability", "1")
