@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from lake.delta import Lake
-from lake.tables import POLICIES, SCORES, Table
+from lake.tables import DRIFT, PERFORMANCE, POLICIES, SCORES, Table
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -75,6 +75,79 @@ assert reasons[["reason", "policies"]].values.tolist() == [["harsh braking", 2]]
 assert sorted(observed.relativity) == [1.0, 2.0]
 """
     executed(ROOT / "notebooks" / "portfolio.ipynb", book, monkeypatch, check)
+
+
+def test_policy(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a cost 160 the night before and 200 on D; its one reason of 0.2 is a factor of e^0.2 = 1.2214; base 5 + 0.2 = 5.2, so
+    # ln(200) - 5.2 = 0.0983 is what these made-up parts miss
+    monkeypatch.setenv("TELEMATICS_POLICY", "a")
+    check = """
+assert (str(date), policy) == ("2026-01-05", "a")
+assert history.pure_premium.tolist() == [160.0, 200.0]
+assert parts.part.tolist() == ["base", "brake", "all others", "calibration"]
+assert abs(parts.factor[1] - 1.2214) < 1e-4
+assert abs(sums.difference[0] - 0.0983) < 1e-4
+"""
+    executed(ROOT / "notebooks" / "policy.ipynb", book, monkeypatch, check)
+
+
+def test_two_dates(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # only a was scored on both nights, 160 and 200: 25 % more, which is above 5 and 10 % and not above 25 %
+    check = """
+assert (str(before), str(date)) == ("2026-01-04", "2026-01-05")
+row = book.iloc[0]
+assert (len(book), row.before, row.now, row.new, row.gone, row.compared) == (1, 1, 3, 2, 0, 1)
+assert abs(row.change_of_premium - 0.25) < 1e-9
+assert (row.moved_5, row.moved_10, row.moved_25) == (1.0, 1.0, 0.0)
+assert moved.policy_id.tolist() == ["a"]
+"""
+    executed(ROOT / "notebooks" / "two_dates.ipynb", book, monkeypatch, check)
+
+
+def test_version(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # version 1 scored three as champion on D (200, 400 and 200), one as champion before and one as challenger; of D's rows
+    # that are not by fallback a (twice) and b have the reason
+    check = """
+assert (model, version) == ("liability", "1")
+assert nights[["role", "scored", "fallback"]].values.tolist() == [["champion", 1, 0], ["challenger", 1, 0], ["champion", 3, 1]]
+assert abs(nights.mean_pure_premium.iloc[2] - 800 / 3) < 1e-9
+assert reasons[["feature", "scores"]].values.tolist() == [["brake", 3]]
+assert abs(reasons.mean_size[0] - 0.2) < 1e-9
+"""
+    executed(ROOT / "notebooks" / "version.ipynb", book, monkeypatch, check)
+
+
+def test_actual_expected(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    # too many claims are beyond 1 at any age, too few only once exposure is 60 days old
+    row = {"score_date": D, "segment": "all", "value": "all", "actual_claims": 30, "expected_claims": 20.0}
+    high = {"actual_over_expected": 1.5, "lower": 1.01, "upper": 2.1, "maturity_days": 1.0}
+    low = {"segment": "coverage", "actual_over_expected": 0.5, "lower": 0.3, "upper": 0.8}
+    rows = [
+        row | high,
+        row | low | {"value": "old", "maturity_days": 60.0},
+        row | low | {"value": "young", "maturity_days": 59.0},
+    ]
+    put(lake, PERFORMANCE, [*rows, row | {"score_date": D - dt.timedelta(days=1)}])
+    check = """
+assert segments.value.tolist() == ["all", "old", "young"]
+assert segments.beyond.tolist() == [True, True, False]
+assert len(over_time) == 2
+"""
+    executed(ROOT / "notebooks" / "actual_expected.ipynb", Path(lake.root), monkeypatch, check)
+
+
+def test_drift_alert(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    # brakes are three times over their threshold, kilometres once below: brakes come first, with both their nights
+    row = {"kind": "feature", "unit": "km", "drifted": False, "statistic": 0.05, "threshold": 0.1, "shift": 1.0}
+    brake = row | {"column": "brake", "statistic": 0.3, "drifted": True, "score_date": D}
+    rows = [brake, brake | {"score_date": D - dt.timedelta(days=1), "shift": 0.5}, row | {"column": "km_7", "score_date": D}]
+    put(lake, DRIFT, rows)
+    check = """
+assert strongest["column"].tolist() == ["brake", "km_7"]
+assert abs(strongest.over_threshold[0] - 3.0) < 1e-9
+assert column == "brake" and nights["shift"].tolist() == [0.5, 1.0]
+"""
+    executed(ROOT / "notebooks" / "drift_alert.ipynb", Path(lake.root), monkeypatch, check)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
