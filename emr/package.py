@@ -236,11 +236,11 @@ def commit(root: Path = ROOT) -> str:
 def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What a command prints. Raises EnvironmentProblem with its last words where it fails or is not there."""
     try:
-        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, umask=0o022)
     except OSError as e:
         raise EnvironmentProblem(f"{command[0]}: {e}") from e
     if done.returncode:
-        words = " ".join((done.stderr or done.stdout).split())
+        words = " ".join(f"{done.stderr} {done.stdout}".split())
         raise EnvironmentProblem(f"{Path(command[0]).name} {command[1]} failed: {words[-600:]}")
     return done.stdout
 

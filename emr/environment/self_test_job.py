@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 HERE = Path.cwd()
 PACKAGES = ("lake", "transforms", "expectations", "training", "registry", "monitoring", "jobs", "simulator")
@@ -31,7 +32,7 @@ def modules() -> list[str]:
     return names
 
 
-@F.pandas_udf("string")
+@F.pandas_udf(StringType())  # type: ignore[attr-defined,untyped-decorator]
 def on_a_worker(n: pd.Series) -> pd.Series:
     """Which Python a worker runs, with the compiled libraries that scoring needs."""
     import numba
@@ -42,7 +43,7 @@ def on_a_worker(n: pd.Series) -> pd.Series:
 
     booster = xgboost.train({"max_depth": 1}, xgboost.DMatrix(n.to_frame(), label=n), num_boost_round=1)
     assert booster.num_boosted_rounds() == 1
-    assert numba.njit(lambda x: x + 1)(1) == 2  # noqa: PLR2004
+    assert numba.njit(lambda x: x + 1)(1) == 2
     return pd.Series([f"{sys.prefix} {lake.__file__} {pyarrow.__version__}"] * len(n))
 
 
