@@ -11,10 +11,13 @@ EPOCH = 315532800
 
 def pack(root: Path, target: Path, level: int = 6) -> None:
     """Write what is below `root` to `target`, with entries in the order of their names, without times and owners."""
-    with target.open("wb") as raw, gzip.GzipFile("", "wb", level, raw, mtime=0) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT, bufsize=2**20) as tar:
-            for path in sorted(root.rglob("*"), key=lambda x: x.relative_to(root).as_posix()):
-                _add(tar, path, path.relative_to(root).as_posix())
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile("", "wb", level, raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT, bufsize=2**20) as tar,
+    ):
+        for path in sorted(root.rglob("*"), key=lambda x: x.relative_to(root).as_posix()):
+            _add(tar, path, path.relative_to(root).as_posix())
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:

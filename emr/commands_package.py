@@ -44,12 +44,14 @@ def describe(manifest: Manifest) -> str:
     if test is None:
         said = "not tested: deploy refuses it"
     elif test["ran"]:
-        said = f"self-test: spark-submit ran a job from it, {test['modules']} modules, Python {test['python']}, Spark {test['pyspark']}"
+        versions = f"Python {test['python']}, Spark {test['pyspark']}"
+        said = f"self-test: spark-submit ran a job from it, {test['modules']} modules, {versions}"
     else:
         said = f"self-test: every compiled file and wheel is for {manifest.arch}; not run, as this machine is {this_arch()}"
     return (
         f"{manifest.archive}: {manifest.bytes / 1e6:.0f} MB, {manifest.unpacked_bytes / 1e6:.0f} MB unpacked, "
-        f"{len(manifest.versions)} packages and {manifest.wheel}\ncommit {manifest.git_commit}, lock {manifest.lock_sha256[:16]}\n{said}"
+        f"{len(manifest.versions)} packages and {manifest.wheel}\n"
+        f"commit {manifest.git_commit}, lock {manifest.lock_sha256[:16]}\n{said}"
     )
 
 

@@ -24,9 +24,10 @@ AIM_DOLLARS, BUDGET_DOLLARS = 200.0, 800.0
 NOT_MEASURED = (
     "S3's latency and throttling: the throughputs were measured on local disk",
     "Graviton's cores against those of the machine that was measured: taken as equal, CPU second for CPU second",
-    f"the share of billed core time at work ({USE:g}) and the start-up ({START_UP_MINUTES:g} min): assumptions, no run on EMR yet",
+    f"the share of billed core time at work ({USE:g}) and the start-up ({START_UP_MINUTES:g} min): assumed, no run on EMR yet",
     "jobs' growth beyond the sizes that were measured: straight lines from them",
-    "expectations, drift and performance at ten million policies: within the driver's own minutes of a small night",
+    "at ten million policies: features from sums, reading and writing of scores, expectations, drift, performance; "
+    "the driver's own minutes are those of a small night, which has them all",
 )
 
 

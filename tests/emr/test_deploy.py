@@ -33,7 +33,9 @@ def packaged(folder: Path, content: bytes) -> Manifest:
     name = f"environment-arm64-{digest[:16]}.tar.gz"
     (folder / "new.tar.gz").rename(folder / name)
     wheel = sha256_of(folder / "p.whl")
-    return Manifest(name, digest, len(content), 1, "arm64", "p.whl", wheel, "0" * 64, "c0ffee", self_test={"sha256": digest, "ran": True})
+    return Manifest(
+        name, digest, len(content), 1, "arm64", "p.whl", wheel, "0" * 64, "c0ffee", self_test={"sha256": digest, "ran": True}
+    )
 
 
 def names(place: Place) -> list[str]:

@@ -68,9 +68,12 @@ def test_archive_holds_the_platform_and_no_traps(small: tuple[Path, Manifest]) -
     assert names == sorted(names)
     assert {(x.uid, x.gid, x.uname, x.mtime) for x in members} == {(0, 0, "", 315532800)}
     assert [x.name for x in members if not (x.isfile() or x.isdir())] == []  # no links
-    assert {f"{SITE}/{x}" for x in ("jobs/cli.py", "conf/production.yml", "conf/sources/sim_phone.yml", "emr/throughput.yml")} <= set(names)
+    held = ("jobs/cli.py", "conf/production.yml", "conf/sources/sim_phone.yml", "emr/throughput.yml")
+    assert {f"{SITE}/{x}" for x in held} <= set(names)
     assert [x for x in names if x.startswith("bin/")] == ["bin/python"]
-    assert not [x for x in names if "__pycache__" in x or x.endswith(("pyvenv.cfg", ".pyc", "uv_cache.json")) or "/terraform" in x]
+    assert not [
+        x for x in names if "__pycache__" in x or x.endswith(("pyvenv.cfg", ".pyc", "uv_cache.json")) or "/terraform" in x
+    ]
 
 
 def test_manifest_says_what_it_is(small: tuple[Path, Manifest], small_lock: Path) -> None:
@@ -89,7 +92,10 @@ def test_manifest_says_what_it_is(small: tuple[Path, Manifest], small_lock: Path
 def test_its_python_is_the_workers_in_a_virtual_environment_made_there(small: tuple[Path, Manifest], tmp_path: Path) -> None:
     out, manifest = small
     unpack(out / manifest.archive, tmp_path)
-    say = "import sys, yaml, lake, subprocess as s; print(sys.prefix, sys.base_prefix, yaml.__file__, lake.__file__, sys.executable, s.run([sys.executable, '-c', 'import lake'], check=True).returncode)"
+    say = (
+        "import sys, yaml, lake, subprocess as s; again = s.run([sys.executable, '-c', 'import lake'], check=True).returncode; "
+        "print(sys.prefix, sys.base_prefix, yaml.__file__, lake.__file__, sys.executable, again)"
+    )
     env = {"PATH": "/usr/bin:/bin", "TELEMATICS_PYTHON": own_python()}
     # executors of one worker start at the same time
     started = [
@@ -108,12 +114,13 @@ def test_without_python_on_the_worker_it_says_so(small: tuple[Path, Manifest], t
     out, manifest = small
     root = unpack(out / manifest.archive, tmp_path)
     starter = root / "bin" / "python"
-    # whatever this machine has in the usual places
-    starter.write_text(starter.read_text().replace("/usr/bin/python3.11 /usr/local/bin/python3.11", ""))
-    done = subprocess.run([starter], env={"PATH": "/usr/bin:/bin", "TELEMATICS_PYTHON": "/gone"}, capture_output=True, text=True, check=False)
-    if "/python3.11" not in done.stderr and done.returncode == 0:
-        pytest.skip("this machine has python3.11 in /usr/bin or /bin")
-    assert (done.returncode, done.stderr[:35]) == (127, "environment: there is no Python 3.11")
+    # as if this machine had none in the usual places
+    text, replaced = re.subn(r"for candidate in .*; do", 'for candidate in "${TELEMATICS_PYTHON:-}"; do', starter.read_text())
+    starter.write_text(text)
+    env = {"PATH": "/usr/bin:/bin", "TELEMATICS_PYTHON": "/gone"}
+    done = subprocess.run([starter], env=env, capture_output=True, text=True, check=False)
+    assert replaced == 1
+    assert (done.returncode, done.stderr[:36]) == (127, "environment: there is no Python 3.11")
 
 
 @pytest.mark.parametrize("arch", MACHINES)
@@ -123,7 +130,7 @@ def test_compiled_files_of_another_machine_are_found(small_lock: Path, tmp_path:
     assert foreign(tmp_path, arch) == []
     wrong = foreign(tmp_path, other)
     assert any("_yaml" in x and f"ELF machine {MACHINES[arch].elf}" in x for x in wrong)
-    assert any(x.startswith("pyyaml") or x.startswith("PyYAML") for x in wrong if "manylinux" in x)
+    assert any(x.lower().startswith("pyyaml") for x in wrong if "manylinux" in x)
 
 
 def test_wheels_for_a_newer_glibc_are_refused() -> None:
@@ -137,7 +144,7 @@ def test_an_archive_for_another_machine_is_checked_and_a_broken_one_does_not_pas
     manifest = build(other, tmp_path, lock=small_lock)
     tested = self_test(manifest, tmp_path)
     assert passed(tested) and tested.self_test is not None and tested.self_test["ran"] is False
-    with pytest.raises(EnvironmentProblem, match="for x86_64|ELF machine"):
+    with pytest.raises(EnvironmentProblem, match=r"ELF machine"):
         self_test(replace(manifest, arch=this_arch()), tmp_path)
     (tmp_path / manifest.archive).write_bytes(b"")
     with pytest.raises(EnvironmentProblem, match="is not what its manifest says"):
