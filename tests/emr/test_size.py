@@ -1,8 +1,10 @@
 """The arithmetic of sizes and of the planned bill, on figures of our own; the shipped figures say where they come from."""
 
 import pytest
+from typer.testing import CliRunner
 
 from emr import plan, size, throughput
+from emr.cli import app
 from emr.throughput import Figure
 from lake.conf import load_conf
 from lake.errors import ConfigError
@@ -74,3 +76,12 @@ def test_every_figure_says_where_it_comes_from() -> None:
     assert set(found) == set(MADE_UP)
     for figure in found.values():
         assert figure.value > 0 and figure.unit and figure.command and figure.machine and figure.date
+
+
+def test_command_says_what_it_calculated_and_refuses_what_is_no_time() -> None:
+    given = ["size", "--raw-gb-per-day", "33", "--policies", "10000000"]
+    said = CliRunner().invoke(app, given)
+    assert said.exit_code == 0 and "300 minutes until scores are due" in said.output and "measured:" in said.output
+    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "6 pm"]).exception, ConfigError)
+    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "01:00"]).exception, ConfigError)
+    assert isinstance(CliRunner().invoke(app, ["package", "--arch", "mips"]).exception, ConfigError)
