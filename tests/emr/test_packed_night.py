@@ -20,6 +20,7 @@ from lake.storage import keep
 from tests.conftest import S3_PORT
 from tests.s3.test_nights_on_s3 import landed_since
 from tests.servers import S3, aws_environment
+from tests.settings import TEST_SPARK
 from tests.world import NIGHTS, World
 
 pytestmark = pytest.mark.slow
@@ -52,8 +53,9 @@ def test_a_night_runs_from_the_archive_on_s3(worker: Path, world: World, s3: S3,
     keep(world.before, root)
     conf = yaml.safe_load(world.conf.read_text())
     conf["landing"]["root"] = landing
-    # as on EMR: Java, Delta and the way to S3's credentials come with Spark, and its settings by spark-submit
-    conf |= {"lake": root, "jars": None, "spark": {}, "mlflow_tracking_uri": load_conf(str(world.conf)).tracking_uri}
+    # as on EMR: Java, Delta and the way to S3's credentials come with Spark; of the test's settings those of many small plans
+    small = {k: v for k, v in TEST_SPARK.items() if k.startswith(("spark.sql.", "spark.default.", "spark.buffer."))}
+    conf |= {"lake": root, "jars": None, "spark": small, "mlflow_tracking_uri": load_conf(str(world.conf)).tracking_uri}
     (tmp_path / "conf.yml").write_text(yaml.safe_dump(conf))
     arguments = ["--conf", str(tmp_path / "conf.yml"), "nightly", "--date", LAST]
     spark_submit(worker, worker / "entry.py", arguments, DELTA_JARS + S3_JARS, **aws_environment(S3_PORT))
