@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from emr.commands_package import add_to
 from emr.request import nightly_request
 from emr.submit import client, submit
 from jobs.state import DateOption, day, state
@@ -12,6 +13,7 @@ from jobs.state import DateOption, day, state
 app = typer.Typer(help="Submit to EMR Serverless.", no_args_is_help=True)
 submit_app = typer.Typer(help="Start an application run.", no_args_is_help=True)
 app.add_typer(submit_app, name="submit")
+add_to(app)
 
 
 @submit_app.command("nightly")

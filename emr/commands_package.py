@@ -1,0 +1,116 @@
+"""`telematics emr package`, `deploy` and `size`."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from emr.package import ROOT, Arch, Manifest, build, this_arch
+from lake.errors import ConfigError, EnvironmentProblem
+
+OUT = Path("var/package")
+OutOption = Annotated[Path, typer.Option("--out", help="folder of archives, wheels and manifests")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `telematics emr`."""
+    app.command("package")(package)
+    app.command("deploy")(deploy)
+    app.command("size")(size)
+
+
+def package(
+    arch: Annotated[str, typer.Option(help="x86_64, arm64 or all")] = "arm64",
+    out: OutOption = OUT,
+    test: Annotated[bool, typer.Option("--test/--no-test", help="run the self-test; deploy refuses what has not passed")] = True,
+) -> None:
+    """Build wheel and environment for EMR as one archive, and run a job from it by spark-submit."""
+    from emr.self_test import self_test
+
+    known: tuple[Arch, ...] = get_args(Arch)
+    wanted = [x for x in known if arch in (x, "all")]
+    if not wanted:
+        raise ConfigError(f"no architecture '{arch}': there are {', '.join(known)} and all")
+    out.mkdir(parents=True, exist_ok=True)
+    for one in wanted:
+        manifest = build(one, out)
+        print(describe(self_test(manifest, out) if test else manifest), flush=True)
+
+
+def describe(manifest: Manifest) -> str:
+    """What was built, in three lines."""
+    test = manifest.self_test
+    if test is None:
+        said = "not tested: deploy refuses it"
+    elif test["ran"]:
+        versions = f"Python {test['python']}, Spark {test['pyspark']}"
+        said = f"self-test: spark-submit ran a job from it, {test['modules']} modules, {versions}"
+    else:
+        said = f"self-test: every compiled file and wheel is for {manifest.arch}; not run, as this machine is {this_arch()}"
+    return (
+        f"{manifest.archive}: {manifest.bytes / 1e6:.0f} MB, {manifest.unpacked_bytes / 1e6:.0f} MB unpacked, "
+        f"{len(manifest.versions)} packages and {manifest.wheel}\n"
+        f"commit {manifest.git_commit}, lock {manifest.lock_sha256[:16]}\n{said}"
+    )
+
+
+def deploy(
+    env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
+    out: OutOption = OUT,
+    archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="id of an earlier deployment to go back to; nothing is uploaded")] = None,
+) -> None:
+    """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
+    from emr.deploy import deploy as upload
+    from emr.deploy import earlier, place_of, point, s3_client
+    from lake.conf import CONF_FOLDER, load_conf
+
+    conf = load_conf(env)
+    place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
+    now = dt.datetime.now(dt.UTC)
+    if to is not None:
+        found = earlier(place, to)
+        point(place, found, now)
+    else:
+        path = Path(env) if env.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{env}.yml"
+        found = upload(place, path.stem, path, chosen(out, archive), out, now)
+    print(f"deployment {found.id}: {found.arch}, commit {found.git_commit}")
+    print("\n".join(f"emr.{key}: {value}" for key, value in found.settings().items()))
+
+
+def chosen(out: Path, archive: str | None) -> Manifest:
+    """The manifest of an archive by name, or of the newest. Raises EnvironmentProblem where there is none."""
+    from emr.self_test import read_manifest
+
+    if archive is not None:
+        return read_manifest(out / f"{archive.removesuffix('.tar.gz')}.json")
+    found = sorted(out.glob("environment-*.json"), key=lambda x: x.stat().st_mtime)
+    if not found:
+        raise EnvironmentProblem(f"{out} holds no archive: run `telematics emr package` in {ROOT.name}")
+    return read_manifest(found[-1])
+
+
+def size(
+    raw_gb_per_day: Annotated[float, typer.Option(help="uncompressed JSON lines that arrive a day [GB]")],
+    policies: Annotated[int, typer.Option(help="policies scored a night, each with exact reasons")],
+    scores_by: Annotated[str, typer.Option(help="HH:MM UTC when scores are due")] = "06:00",
+    start: Annotated[str, typer.Option(help="HH:MM UTC when the night is submitted")] = "01:00",
+) -> None:
+    """From measured throughputs to executors, memory, minutes and dollars a night; prints the calculation."""
+    from emr.size import describe as described
+    from emr.size import size as sized
+    from emr.throughput import sources
+
+    minutes = (clock(scores_by) - clock(start)).total_seconds() / 60 % (24 * 60)
+    if not minutes:
+        raise ConfigError(f"scores are due when the night starts, at {start}: give --scores-by or --start")
+    print("\n".join([described(sized(raw_gb_per_day, policies, minutes)), "measured:", *sources()]))
+
+
+def clock(text: str) -> dt.datetime:
+    """A time of day. Raises ConfigError where it is none."""
+    try:
+        return dt.datetime.strptime(text, "%H:%M")
+    except ValueError as e:
+        raise ConfigError(f"'{text}' is not HH:MM") from e

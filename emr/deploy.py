@@ -1,0 +1,222 @@
+"""What a deployment is and how it gets to S3: files below names of their contents, a record that names them all, and last of
+all the pointer to the record. A reader of the pointer never sees half a deployment, and an older one is a pointer away.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emr.archive import sha256_of
+from emr.package import Manifest, content_hash
+from emr.self_test import passed
+from lake.conf import Conf
+from lake.errors import ConfigError, EnvironmentProblem
+from lake.s3 import bucket_and_key, explained
+
+ENTRY = Path(__file__).parent / "entry.py"
+POINTER = "current.json"
+_PRECONDITION, _NOT_FOUND, _CONFLICT = 412, 404, 409
+SINGLE_PUT_BYTES = 5 * 2**30
+"""The largest object of one PUT."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where each part of a deployment is. `id` depends on the contents only: the same contents are the same deployment."""
+
+    id: str
+    environment: str
+    arch: str
+    git_commit: str
+    archive: str
+    wheel: str
+    entry: str
+    conf: str
+
+    @property
+    def archives(self) -> str:
+        """The value of spark.archives."""
+        return f"{self.archive}#environment"
+
+    def settings(self) -> dict[str, str]:
+        """What the configuration's `emr` section must name."""
+        return {"entry_point": self.entry, "spark_submit.spark.archives": self.archives}
+
+
+class Place:
+    """The folder on S3 that deployments of one account are kept in."""
+
+    def __init__(self, root: str, client: Any) -> None:
+        self.root, self.client = root.rstrip("/"), client
+
+    def uri(self, name: str) -> str:
+        """The address of a name in the folder."""
+        return f"{self.root}/{name}"
+
+    def put(self, name: str, content: bytes | Path) -> bool:
+        """Write what is not there yet, with its checksum, never over anything. Returns whether it was written.
+
+        Names carry the hash of their content, so what is there already is the same; S3 refuses a body that does not have the
+        checksum. Raises LakeError where S3 does not take it.
+        """
+        digest = bytes.fromhex(sha256_of(content)) if isinstance(content, Path) else hashlib.sha256(content).digest()
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        if size > SINGLE_PUT_BYTES:
+            raise EnvironmentProblem(f"{self.uri(name)} would have {size:,} bytes: S3 takes {SINGLE_PUT_BYTES:,} in one PUT")
+        if self._has(name, size):
+            return False
+        if isinstance(content, bytes):
+            return self._put(name, content, digest, {"IfNoneMatch": "*"})
+        with content.open("rb") as stream:
+            return self._put(name, stream, digest, {"IfNoneMatch": "*"})
+
+    def _put(self, name: str, body: Any, digest: bytes, condition: dict[str, str]) -> bool:
+        from botocore.exceptions import ClientError
+
+        bucket, key = bucket_and_key(self.uri(name))
+        checksum = base64.b64encode(digest).decode()
+        with explained(self.uri(name)):
+            try:
+                self.client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+            except ClientError as e:
+                # 409: another conditional PUT of the same name was under way
+                if e.response["ResponseMetadata"]["HTTPStatusCode"] in (_PRECONDITION, _CONFLICT):
+                    return False
+                raise
+        return True
+
+    def _has(self, name: str, size: int) -> bool:
+        from botocore.exceptions import ClientError
+
+        bucket, key = bucket_and_key(self.uri(name))
+        with explained(self.uri(name)):
+            try:
+                return bool(self.client.head_object(Bucket=bucket, Key=key)["ContentLength"] == size)
+            except ClientError as e:
+                if e.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_FOUND:
+                    return False
+                raise
+
+    def has(self, uri: str) -> bool:
+        """Whether an object is there, of whatever size."""
+        from botocore.exceptions import ClientError
+
+        bucket, key = bucket_and_key(uri)
+        with explained(uri):
+            try:
+                self.client.head_object(Bucket=bucket, Key=key)
+            except ClientError as e:
+                if e.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    def read(self, name: str) -> tuple[dict[str, Any], str] | None:
+        """A JSON object and its ETag; None where there is none."""
+        from botocore.exceptions import ClientError
+
+        bucket, key = bucket_and_key(self.uri(name))
+        with explained(self.uri(name)):
+            try:
+                answer = self.client.get_object(Bucket=bucket, Key=key)
+                content: dict[str, Any] = json.loads(answer["Body"].read())
+            except ClientError as e:
+                if e.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_FOUND:
+                    return None
+                raise
+        return content, str(answer["ETag"])
+
+    def replace(self, name: str, content: dict[str, Any], etag: str | None) -> None:
+        """Write over what had the ETag, or write what was not there. Raises EnvironmentProblem where another was faster."""
+        body = _json(content)
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        if not self._put(name, body, hashlib.sha256(body).digest(), condition):
+            raise EnvironmentProblem(f"{self.uri(name)} was changed by another deployment meanwhile: look at it and deploy again")
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def place_of(conf: Conf, client: Any) -> Place:
+    """The folder of the configuration's entry point. Raises ConfigError where it has no `emr` section."""
+    if conf.emr is None:
+        raise ConfigError("the configuration has no `emr` section: deploy with --env staging or --env production")
+    parts = conf.emr.entry_point.split("/")
+    # s3://bucket/telematics/entry.py, or what an earlier deployment named: s3://bucket/telematics/entry/entry-<hash>.py
+    return Place("/".join(parts[: -2 if parts[-2] == "entry" else -1]), client)
+
+
+def s3_client(region: str) -> Any:
+    """boto3's client for bodies of hundreds of megabytes."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3", region_name=region, config=Config(read_timeout=300, retries={"mode": "standard", "max_attempts": 5})
+    )
+
+
+def deploy(place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime) -> Deployment:
+    """Upload what `folder` holds of the manifest, then the record, then the pointer.
+
+    Raises EnvironmentProblem for an archive or wheel that is not what was tested; nothing is uploaded then.
+    """
+    check(manifest, folder)
+    names = {
+        "archive": f"environments/{manifest.archive}",
+        "wheel": f"wheels/{manifest.wheel_sha256[:16]}/{manifest.wheel}",
+        "entry": f"entry/entry-{content_hash(ENTRY.read_bytes())}.py",
+        "conf": f"conf/{environment}-{content_hash(conf_file.read_bytes())}.yml",
+    }
+    files = {"archive": folder / manifest.archive, "wheel": folder / manifest.wheel, "entry": ENTRY, "conf": conf_file}
+    for part, name in names.items():
+        place.put(name, files[part])
+    uris = {part: place.uri(name) for part, name in names.items()}
+    identity = content_hash(json.dumps([environment, *sorted(uris.values())]).encode())
+    deployment = Deployment(identity, environment, manifest.arch, manifest.git_commit, **uris)
+    place.put(f"deployments/{identity}.json", _json(asdict(deployment)))
+    point(place, deployment, now)
+    return deployment
+
+
+def check(manifest: Manifest, folder: Path) -> None:
+    """Raise EnvironmentProblem unless the files are those of the manifest and the archive passed its self-test."""
+    if not passed(manifest):
+        raise EnvironmentProblem(f"{manifest.archive} has not passed its self-test: run `telematics emr package`")
+    for name, digest in ((manifest.archive, manifest.sha256), (manifest.wheel, manifest.wheel_sha256)):
+        if not (folder / name).is_file():
+            raise EnvironmentProblem(f"{folder / name} is not there: run `telematics emr package`")
+        if sha256_of(folder / name) != digest:
+            raise EnvironmentProblem(f"{folder / name} is not what was tested: run `telematics emr package`")
+
+
+def point(place: Place, deployment: Deployment, now: dt.datetime) -> None:
+    """Make a deployment the current one. Raises EnvironmentProblem where a part of it is not there, or another was faster."""
+    gone = [uri for uri in (deployment.archive, deployment.wheel, deployment.entry, deployment.conf) if not place.has(uri)]
+    if gone:
+        raise EnvironmentProblem(f"deployment {deployment.id} is not whole: {', '.join(gone)} is not there")
+    found = place.read(POINTER)
+    previous = found[0]["deployment"]["id"] if found else None
+    if previous == deployment.id:
+        return
+    content = {"deployment": asdict(deployment), "previous": previous, "deployed_at": now.isoformat()}
+    place.replace(POINTER, content, found[1] if found else None)
+
+
+def current(place: Place) -> Deployment | None:
+    """What the pointer names; None before the first deployment."""
+    found = place.read(POINTER)
+    return Deployment(**found[0]["deployment"]) if found else None
+
+
+def earlier(place: Place, identity: str) -> Deployment:
+    """An older deployment's record. Raises EnvironmentProblem where there is none of that id."""
+    found = place.read(f"deployments/{identity}.json")
+    if found is None:
+        raise EnvironmentProblem(f"{place.uri('deployments/')} has no {identity}.json")
+    return Deployment(**found[0])
