@@ -9,6 +9,7 @@ from emr.commands_package import add_to
 from emr.request import nightly_request
 from emr.submit import client, submit
 from jobs.state import DateOption, day, state
+from lake.errors import ConfigError
 
 app = typer.Typer(help="Submit to EMR Serverless.", no_args_is_help=True)
 submit_app = typer.Typer(help="Start an application run.", no_args_is_help=True)
@@ -32,3 +33,16 @@ def nightly(
         return
     if conf.emr is not None:
         print(submit(request, client(conf.emr.region)))
+
+
+@app.command("cost")
+def cost(
+    context: typer.Context,
+    plan: Annotated[bool, typer.Option("--plan", help="of compute at the planned scale, from measured throughputs")] = False,
+) -> None:
+    """What compute costs a month; of runs, see AWS's own bill until this knows them."""
+    from emr.plan import report
+
+    if not plan:
+        raise ConfigError("give --plan: the cost of single runs is not told yet")
+    print(report(state(context).conf))
