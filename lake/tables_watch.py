@@ -50,29 +50,6 @@ PERFORMANCE = Table(
     published=True,
 )
 
-SHADOW = Table(
-    "gold.shadow",
-    "a version that scores in shadow against the champion, over all nights since the two met",
-    (
-        c.SCORE_DATE.required(),
-        c.COVERAGE.required(),
-        Column("model_name", "string", "", "registered model", nullable=False),
-        Column("model_version", "string", "", "the version in shadow", nullable=False),
-        Column("champion_version", "string", "", "the version it is held against", nullable=False),
-        Column("scored", "bigint", "rows", "covers that both scored by their models tonight", nullable=False),
-        Column("mean_price_change", "double", "share", "its mean pure premium over the champion's - 1"),
-        Column("moved_5", "double", "share", "covers whose price it would move by more than 5 %"),
-        Column("moved_10", "double", "share", "the same, 10 %"),
-        Column("moved_25", "double", "share", "the same, 25 %"),
-        Column("first_shadow_date", "date", "", "first night of the comparison", nullable=False),
-        Column("claims", "bigint", "claims", "claims that became known since, on covers both had scored", nullable=False),
-        Column("log_evidence", "double", "log units", "ln of the likelihood ratio of whom the claims fell on", nullable=False),
-    ),
-    key=("score_date", "model_name", "model_version"),
-    partition_by=("score_date",),
-    published=True,
-)
-
 ALERTS = Table(
     "gold.alerts",
     "a figure of a night that is beyond its limit under a rule of alerts.yaml, and whether anybody is told",
