@@ -26,7 +26,8 @@ def credible_values(features: DataFrame, credible: Sequence[Feature], found: Map
 def _credible(feature: Feature, by: Estimate | None) -> Column:
     if by is None:
         return F.lit(None).cast("double")
-    assert feature.denominator is not None
+    if feature.denominator is None:
+        raise ValueError(f"{feature.name} is no rate: it has no denominator")
     own = shrunk_to(F.lit(by.mean), F.col(feature.numerator), F.col(feature.denominator), F.lit(by.k_km))
     return F.round(F.coalesce(own, F.lit(by.mean)), ROUNDED_DIGITS)
 
