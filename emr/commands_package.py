@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("package")(package)
     app.command("deploy")(deploy)
     app.command("size")(size)
+    app.command("run", context_settings={"ignore_unknown_options": True})(run)
 
 
 def package(
@@ -59,7 +60,10 @@ def deploy(
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
     archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="id of an earlier deployment to go back to; nothing is uploaded")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="id of a deployment that is there to point at; nothing is uploaded")
+    ] = None,
+    pointing: Annotated[bool, typer.Option("--point/--no-point", help="make it the current one, or upload it only")] = True,
 ) -> None:
     """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
     from emr.deploy import deploy as upload
@@ -74,9 +78,36 @@ def deploy(
         point(place, found, now)
     else:
         path = Path(env) if env.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{env}.yml"
-        found = upload(place, path.stem, path, chosen(out, archive), out, now)
+        found = upload(place, path.stem, path, chosen(out, archive), out, now, pointing)
     print(f"deployment {found.id}: {found.arch}, commit {found.git_commit}")
     print("\n".join(f"emr.{key}: {value}" for key, value in found.settings().items()))
+
+
+def run(
+    arguments: Annotated[list[str], typer.Argument(help="a command of telematics with its options, after --")],
+    env: Annotated[str, typer.Option("--env", help="environment to run it in")],
+    deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
+    minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
+) -> None:
+    """Run any command on EMR Serverless from a deployment that is tried before it is used; ends as the command does."""
+    import json
+
+    from emr.deploy import earlier, place_of, s3_client
+    from emr.running import request_of, wait
+    from emr.submit import client, submit
+    from lake.conf import load_conf
+
+    conf = load_conf(env)
+    found = earlier(place_of(conf, s3_client(conf.emr.region if conf.emr else "")), deployment)
+    request = request_of(conf, env, found, arguments, minutes)
+    if dry_run or conf.emr is None:
+        print(json.dumps(request, indent=2))
+        return
+    serverless = client(conf.emr.region)
+    run_id = submit(request, serverless)
+    print(f"{run_id}: telematics {' '.join(arguments)}; logs below {conf.emr.log_uri}", flush=True)
+    print(wait(serverless, conf.emr.application_id, run_id, minutes))
 
 
 def chosen(out: Path, archive: str | None) -> Manifest:

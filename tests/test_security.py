@@ -33,10 +33,10 @@ def test_everything_that_is_shipped_is_scanned() -> None:
     assert [x for x in tracked if x.split("/")[0] not in scanned | {"tests", "notebooks"}] == []
 
 
-def test_checkov_is_pinned_with_everything_it_needs() -> None:
-    lock = (ROOT / ".ci/checkov.lock").read_text()
+def test_tools_are_pinned_with_everything_it_needs() -> None:
+    lock = (ROOT / ".ci/tools.lock").read_text()
     entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
     assert len(entries) > 50
-    assert any(x.startswith("checkov==") for x in entries)
+    assert all(any(x.startswith(f"{name}==") for x in entries) for name in ("checkov", "pip-audit"))
     assert [x for x in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", x)] == []
     assert "://" not in lock

@@ -176,10 +176,10 @@ def test_the_tests_of_the_states_bucket_pass(account: Terraform) -> None:
 
 
 def test_checkov_finds_nothing() -> None:
-    own = ROOT / ".venv-checkov/bin/checkov"
+    own = ROOT / ".venv-tools/bin/checkov"
     binary = str(own) if own.is_file() else shutil.which("checkov")
     if binary is None:
-        pytest.skip("checkov is not installed (make checkov): emr/terraform is not scanned")
+        pytest.skip("checkov is not installed (make tools): emr/terraform is not scanned")
     scan = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
     done(subprocess.run([binary, "-d", str(FOLDER), *scan], capture_output=True, text=True, check=False))
 
