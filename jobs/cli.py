@@ -24,6 +24,7 @@ from jobs import (
     commands_quarantine,
     commands_release,
     commands_restated,
+    commands_restore,
     commands_rules,
     commands_scores,
 )
@@ -63,7 +64,7 @@ def options(
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
     commands_rules, commands_places, commands_explain, commands_alerts,
-    commands_scores, commands_release,
+    commands_scores, commands_release, commands_restore,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):

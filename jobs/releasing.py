@@ -105,6 +105,8 @@ def compute(lake: Lake, conf: Conf, date: dt.date, in_full: bool) -> Again:
     if not record.get("models"):
         raise NightRefused(f"night {date} has no scores to compare with: `telematics nights` lists those that do")
     published = lake.read(FEATURES_TABLE).where(windows.of_date(date)).select("feature_version").distinct().collect()
+    if not published:
+        raise NightRefused(f"night {date} has no features to compare with any more: retention has taken them")
     sums = windows.sums_again(lake, date, in_full).persist()
     features = {v: _features(lake, date, v, sums).persist() for v in sorted(r[0] for r in published)}
     at = cutoff(date)

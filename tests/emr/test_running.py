@@ -1,15 +1,20 @@
 """A command on EMR Serverless from a deployment by id: the request by botocore's model, the watch by scripted answers."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from emr.deploy import Deployment
+from emr.deploy import Deployment, place_of
 from emr.running import request_of, wait
 from lake.conf import load_conf
 from lake.errors import ConfigError, EnvironmentProblem, GateFailed
+from tests.servers import S3
+from tests.world import command
 
 CONF = load_conf("staging")
 DEPLOYED = Deployment(
@@ -73,3 +78,18 @@ def test_what_ended_ill_is_said(state: str) -> None:
 def test_a_run_that_takes_too_long_is_cancelled() -> None:
     with pytest.raises(EnvironmentProblem, match="was RUNNING after 1 minutes, and is cancelled"):
         watched(*["RUNNING"] * 5, minutes=1, cancelled=True)
+
+
+def test_the_command_reads_the_deployment_by_its_id(s3: S3) -> None:
+    place = place_of(CONF, s3.client())
+    bucket = place.root.split("/")[2]
+    s3.client().create_bucket(Bucket=bucket)
+    place.put("deployments/d1.json", json.dumps(asdict(DEPLOYED)).encode())
+    run = ("emr", "run", "--env", "staging", "--dry-run", "--deployment")
+    said = command(Path("staging"), *run, "d1", "--", "release", "check", "--date", "2026-01-05")
+    assert said.code == 0, said.err
+    driver = json.loads(said.out)["jobDriver"]["sparkSubmit"]
+    assert driver["entryPointArguments"] == ["--conf", "staging", "release", "check", "--date", "2026-01-05"]
+    assert driver["entryPoint"] == DEPLOYED.entry
+    unknown = command(Path("staging"), *run, "d2", "--", "tables")
+    assert (unknown.code, "has no d2.json" in unknown.err) == (5, True)
