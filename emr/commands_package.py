@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import typer
 
 from emr.package import ROOT, Arch, Manifest, build, this_arch
+from jobs.state import state
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
@@ -92,6 +93,7 @@ def chosen(out: Path, archive: str | None) -> Manifest:
 
 
 def size(
+    context: typer.Context,
     raw_gb_per_day: Annotated[float, typer.Option(help="uncompressed JSON lines that arrive a day [GB]")],
     policies: Annotated[int, typer.Option(help="policies scored a night, each with exact reasons")],
     scores_by: Annotated[str, typer.Option(help="HH:MM UTC when scores are due")] = "06:00",
@@ -101,11 +103,15 @@ def size(
     from emr.size import describe as described
     from emr.size import size as sized
     from emr.throughput import sources
+    from lake.conf_emr import Prices
 
+    emr = state(context).conf.emr
     minutes = (clock(scores_by) - clock(start)).total_seconds() / 60 % (24 * 60)
     if not minutes:
         raise ConfigError(f"scores are due when the night starts, at {start}: give --scores-by or --start")
-    print("\n".join([described(sized(raw_gb_per_day, policies, minutes)), "measured:", *sources()]))
+    print(
+        "\n".join([described(sized(raw_gb_per_day, policies, minutes, emr.prices if emr else Prices())), "measured:", *sources()])
+    )
 
 
 def clock(text: str) -> dt.datetime:

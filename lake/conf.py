@@ -4,22 +4,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
+from lake.conf_emr import Emr, Prices
+from lake.conf_section import Section
 from lake.errors import ConfigError
 from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.retention import LONGEST_WINDOW_DAYS, Retention
 from lake.sources import describe
 
 CONF_FOLDER = Path(conf.__file__).parent
-
-
-class Section(BaseModel):
-    """Refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Landing(Section):
@@ -111,9 +107,9 @@ class Nightly(Section):
     attempts: Annotated[int, Field(ge=1, le=5, description="tries of a job whose failure may pass")] = 2
     retry_wait_s: Annotated[float, Field(ge=0, description="before the first retry; it doubles")] = 2.0
     job_timeout_minutes: Annotated[int | None, Field(ge=1, description="a job that takes longer fails; null: never")] = None
-    dollars_per_vcpu_hour: Annotated[float, Field(ge=0, description="for the cost on the page: list price, us-east-1, ARM")] = (
-        0.061
-    )
+    dollars_per_vcpu_hour: Annotated[
+        float, Field(ge=0, description="for the cost on the page: of a vCPU with 4 GB, at the list prices of emr.prices")
+    ] = round(Prices().core_hour(4), 3)
 
     @property
     def job_timeout_s(self) -> float | None:
@@ -125,18 +121,6 @@ class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
     duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it, over when it is not")] = 60.0
-
-
-class Emr(Section):
-    """The EMR Serverless application that runs the night, and what a submission needs."""
-
-    region: Annotated[str, Field(description="AWS region of the application")]
-    application_id: Annotated[str, Field(pattern=r"^[0-9a-z]{1,64}$", description="EMR Serverless application")]
-    execution_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$", description="role of the night")]
-    entry_point: Annotated[str, Field(pattern=r"^s3://", description="emr/entry.py as deployed")]
-    log_uri: Annotated[str, Field(pattern=r"^s3://", description="prefix for driver and executor logs")]
-    timeout_minutes: Annotated[int, Field(ge=5, description="a night that takes longer is cancelled")] = 240
-    spark_submit: Annotated[dict[str, str], Field(description="Spark settings that must be known before the driver starts")] = {}
 
 
 class S3Limits(Section):
