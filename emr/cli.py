@@ -3,9 +3,23 @@
 import typer
 
 from emr import commands_package, commands_runs
+from emr.commands_configure import configure
 from emr.commands_submit import submit_app
+from jobs.doctor import OF_AN_ENVIRONMENT, Check
+from lake.conf import Conf
 
 app = typer.Typer(help="Package, deploy, submit, watch and pay for runs on EMR.", no_args_is_help=True)
 app.add_typer(submit_app, name="submit")
 commands_runs.add_to(app)
 commands_package.add_to(app)
+app.command("configure")(configure)
+
+
+def _account_checks(conf: Conf) -> list[Check]:
+    from emr.health import account_checks
+
+    return account_checks(conf)
+
+
+# jobs know nothing of EMR: what is above them adds its checks to their doctor
+OF_AN_ENVIRONMENT["emr"] = _account_checks

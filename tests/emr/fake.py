@@ -83,6 +83,7 @@ class FakeEmr:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     on_look: Callable[["FakeRun"], None] = lambda run: None
     is_dark: bool = False
+    release: str = "emr-spark-8.1.0"
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def called(self, operation: str) -> list[dict[str, Any]]:
@@ -189,6 +190,17 @@ def get_dashboard(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
     return {"url": f"https://spark.example/{there(fake, given['jobRunId']).id}"}
 
 
+def get_application(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
+    now = dt.datetime.now(dt.UTC)
+    arn = f"arn:aws:emr-serverless:us-east-1:123456789012:/applications/{given['applicationId']}"
+    shown = {"applicationId": given["applicationId"], "arn": arn, "releaseLabel": fake.release, "type": "SPARK"}
+    return {"application": shown | {"state": "STOPPED", "architecture": "ARM64", "createdAt": now, "updatedAt": now}}
+
+
+def describe_cluster(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
+    return {"Cluster": {"Id": given["ClusterId"], "Status": {"State": "WAITING"}}}
+
+
 def add_steps(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
     return {"StepIds": [fake.add(given, fake.script, step=True).id for _ in given["Steps"]]}
 
@@ -215,7 +227,7 @@ def cancel_steps(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
 
 HANDLERS: dict[str, Callable[[FakeEmr, dict[str, Any]], dict[str, Any]]] = {
     "StartJobRun": start_job_run, "GetJobRun": get_job_run, "ListJobRuns": list_job_runs, "CancelJobRun": cancel_job_run,
-    "GetDashboardForJobRun": get_dashboard,
+    "GetDashboardForJobRun": get_dashboard, "GetApplication": get_application, "DescribeCluster": describe_cluster,
     "AddJobFlowSteps": add_steps, "DescribeStep": describe_step, "ListSteps": list_steps, "CancelSteps": cancel_steps,
 }  # fmt: skip
 
@@ -263,6 +275,9 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         try:
+            if self.path == "/health":
+                self._write(200, "OK", {})
+                return
             service, operation, given = self._asked(body)
             self._write(200, json.dumps(answer(self.fake, service, operation, given), default=lambda x: x.timestamp()), {})
         except Cut:

@@ -22,6 +22,7 @@ class Account:
     """What a test sees of it."""
 
     fake: FakeEmr
+    fake_address: str
     s3: S3
     bucket: str
     capture: pytest.CaptureFixture[str]
@@ -57,4 +58,4 @@ def account_of(s3: S3, bucket: str, monkeypatch: pytest.MonkeyPatch, capture: py
         monkeypatch.setattr("emr.submit.FIRST_WAIT_S", 0.01)
         monkeypatch.setattr("emr.commands_runs.PACE", QUICK)
         monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
-        yield Account(fake, s3, bucket, capture)
+        yield Account(fake, address, s3, bucket, capture)
