@@ -6,6 +6,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from emr.configure import path_of
 from emr.package import ROOT, Arch, Manifest, build, this_arch
 from jobs.state import state
 from lake.errors import ConfigError, EnvironmentProblem
@@ -61,20 +62,25 @@ def deploy(
     out: OutOption = OUT,
     archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
     to: Annotated[str | None, typer.Option("--to", help="id of an earlier deployment to go back to; nothing is uploaded")] = None,
+    conf_only: Annotated[bool, typer.Option("--conf-only", help="configuration, sources and rules; prints its address")] = False,
 ) -> None:
     """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
+    from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
-    from emr.deploy import earlier, place_of, point, s3_client
-    from lake.conf import CONF_FOLDER, load_conf
+    from lake.conf import load_conf
 
     conf = load_conf(env)
     place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
     now = dt.datetime.now(dt.UTC)
+    if conf_only:
+        path = path_of(env)
+        print(deploy_conf(place, path.stem, conf_files(path, conf)))
+        return
     if to is not None:
         found = earlier(place, to)
         point(place, found, now)
     else:
-        path = Path(env) if env.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{env}.yml"
+        path = path_of(env)
         found = upload(place, path.stem, path, chosen(out, archive), out, now)
     print(f"deployment {found.id}: {found.arch}, commit {found.git_commit}")
     print("\n".join(f"emr.{key}: {value}" for key, value in found.settings().items()))

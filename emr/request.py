@@ -22,6 +22,14 @@ def emr_of(conf: Conf, conf_name: str) -> Emr:
     return conf.emr
 
 
+def refuse_local(conf_name: str) -> None:
+    """Raise ConfigError for a file of this machine: a run cannot read it."""
+    if conf_name.endswith((".yml", ".yaml")) and not conf_name.startswith("s3://"):
+        raise ConfigError(
+            f"a run on EMR cannot read {conf_name}: `telematics emr deploy --env {conf_name} --conf-only` puts it on S3"
+        )
+
+
 def ec2_of(conf: Conf, conf_name: str) -> Ec2:
     """The cluster. Raises ConfigError where the configuration names none."""
     found = emr_of(conf, conf_name).ec2
@@ -33,6 +41,7 @@ def ec2_of(conf: Conf, conf_name: str) -> Ec2:
 def job_run(conf: Conf, conf_name: str, start: Start) -> Request:
     """StartJobRun's parameters. Raises ConfigError where the configuration cannot be submitted."""
     emr = emr_of(conf, conf_name)
+    refuse_local(conf_name)
     request = {
         "applicationId": emr.application_id,
         "clientToken": start.token,
@@ -59,6 +68,7 @@ def job_run(conf: Conf, conf_name: str, start: Start) -> Request:
 def step(conf: Conf, conf_name: str, start: Start) -> Request:
     """AddJobFlowSteps' parameters: one step that runs spark-submit, with the role that a job run of the start has."""
     emr, cluster = emr_of(conf, conf_name), ec2_of(conf, conf_name)
+    refuse_local(conf_name)
     settings = shlex.split(spark_submit_parameters(step_settings(emr.spark_submit | cluster.spark_submit)))
     command = ["spark-submit", "--deploy-mode", "cluster", "--name", start.name, *settings, emr.entry_point]
     one = {

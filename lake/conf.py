@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
+from lake import conf_s3
 from lake.conf_emr import Emr, Prices
 from lake.conf_section import Section
 from lake.errors import ConfigError
@@ -249,21 +250,23 @@ class Conf(BaseSettings):
 
 
 def load_conf(name: str = "local", **overrides: Any) -> Conf:
-    """Read a configuration by name (local, staging ...) or by path; overrides that are None are left out.
+    """Read a configuration by name (local, staging ...), by path, or by s3:// address; overrides that are None are left out.
 
     Raises ConfigError naming the file, the key and what is wrong.
     """
     known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
-    if not path.is_file() or not (is_path or name in known):
-        raise ConfigError(f"no configuration '{name}': give a path, or one of {', '.join(known)}")
+    on_s3 = name.startswith(conf_s3.SCHEME)
+    if not on_s3 and (not path.is_file() or not (is_path or name in known)):
+        raise ConfigError(f"no configuration '{name}': give a path, an s3:// address, or one of {', '.join(known)}")
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        text, address = conf_s3.read(name, path)
+        values = conf_s3.with_folders(yaml.safe_load(text) or {}, address, CONF_FOLDER)
         conf_ = Conf(**values)
         given = {k: v for k, v in overrides.items() if v is not None}
         return conf_.model_copy(update=given)
     except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
+        raise ConfigError(f"{name if on_s3 else path} is not YAML: {' '.join(str(e).split())}") from e
     except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+        raise ConfigError(f"{name if on_s3 else path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
