@@ -49,7 +49,7 @@ app = typer.Typer(
 @app.callback()
 def options(
     context: typer.Context,
-    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, or a path")] = "local",
+    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, a path, or an s3:// address")] = "local",
     lake: Annotated[str | None, typer.Option(help="lake root, a folder or s3://bucket/prefix; over the configuration's")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
