@@ -13,7 +13,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.nights import champion_of_record, read_nights
-from jobs.score import Canary, covers_in_force, divided, published_scores, recorded_canaries, scores_of, with_change
+from jobs.score import covers_in_force, divided, scores_of
+from jobs.score_change import published_scores, with_change
+from jobs.score_models import Canary, recorded_canaries
 from lake.clock import as_known, current, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -116,9 +118,7 @@ def _scores(
     now = covers.where("is_now").drop("is_now", "changed")
     then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
     parts = [
-        scores_of(mine, features[model.scorer.spec.feature_version], model, date)
-        for champion, small in models
-        for mine, model in divided(now, champion, small)
+        scores_of(mine, features, model, date) for champion, small in models for mine, model in divided(now, champion, small)
     ]
     again = reduce(DataFrame.unionByName, parts)
     compared = with_change(again, then).select(*COVER_KEY, "currency", "pure_premium", "fallback_reason", "change_reason")

@@ -82,6 +82,10 @@ class ModelRefused(TelematicsError):
     exit_code = 10
 
 
+class ShadowFailed(TelematicsError):
+    """A challenger that cannot be scored, as `coverage/alias: why`; the night goes on without it."""
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What was wrong with a part of a job that went on without it, and the exit code that the command ends with for it."""

@@ -50,7 +50,7 @@ SCORES = Table(
         c.VEHICLE_ID.required(),
         c.COVERAGE.required(),
         c.SCORE_DATE.required(),
-        Column("role", "string", "", "champion or challenger", nullable=False),
+        Column("role", "string", "", "champion: the price in force; else the alias of a challenger in shadow", nullable=False),
         Column("frequency", "double", "claims a car-year", "expected claims"),
         Column("severity", "double", "currency units a claim", "expected amount of a claim"),
         Column("pure_premium", "double", "currency units a car-year", "frequency x severity, after calibration", nullable=False),

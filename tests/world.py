@@ -154,6 +154,9 @@ def build(spark: SparkSession, root: Path) -> World:
         ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=1))),
         APPROVE,
         ("registry", "promote"),
+        # another frame, so another version: it scores in shadow on every night
+        ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=2))),
+        ("registry", "challenger", "set"),
         ("nightly", "--from", str(NIGHTS[0]), "--to", str(NIGHTS[-2])),
     ):  # fmt: skip
         said = world.telematics(*arguments)

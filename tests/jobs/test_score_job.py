@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from jobs.context import JobContext
-from jobs.score import divided, run, score_batch
+from jobs.score import divided, run
+from jobs.score_rows import score_batch
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
