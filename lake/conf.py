@@ -121,6 +121,23 @@ class Nightly(Section):
         return None if self.job_timeout_minutes is None else self.job_timeout_minutes * 60.0
 
 
+class Monitoring(Section):
+    """When experience says something about a model."""
+
+    claims_mature_days: Annotated[
+        int, Field(ge=0, description="exposure is held against its claims at this age; as training.maturity_days")
+    ] = 60
+    decision_claims: Annotated[
+        float, Field(gt=0, description="expected claims below which nothing is decided: 384 show a level to 10 %")
+    ] = 384.0
+    decision_effect: Annotated[
+        float, Field(ge=0, lt=1, description="relative differences below it are kept, however certain")
+    ] = 0.05
+    false_alarm: Annotated[
+        float, Field(gt=0, lt=1, description="chance that a right champion is ever told to be changed, however often one looks")
+    ] = 0.05
+
+
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
@@ -184,6 +201,7 @@ class Conf(BaseSettings):
     registry: Registry = Registry()
     alerts: Alerting = Alerting()
     nightly: Nightly = Nightly()
+    monitoring: Monitoring = Monitoring()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
     s3: S3Limits = S3Limits()
