@@ -70,7 +70,7 @@ def find_moves(lake: Lake, conf: Conf, date: dt.date) -> Moves:
     features = {v: _features(lake, vehicles, date, v).persist() for v in versions}
     published = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     reference = {name: _reference(lake, name, at).count() for name in HAPPENED}
-    scores = _scores(lake, models, date, ours, features).persist()
+    scores = _scores(lake, models, date, ours, features, record.get("stale_device_days")).persist()
     moved = _moved_features(lake, date, features[versions[0]], versions[0]).persist()
     return Moves(date, trips, days, moved, scores, published.count(), reference)
 
@@ -112,13 +112,20 @@ def _features(lake: Lake, vehicles: DataFrame, date: dt.date, version: str) -> D
 
 
 def _scores(
-    lake: Lake, models: list[tuple[Registered, Canary | None]], date: dt.date, covers: DataFrame, features: dict[str, DataFrame]
+    lake: Lake,
+    models: list[tuple[Registered, Canary | None]],
+    date: dt.date,
+    covers: DataFrame,
+    features: dict[str, DataFrame],
+    stale_days: int | None,
 ) -> DataFrame:
     """Scores of the covers that would not be what they are."""
     now = covers.where("is_now").drop("is_now", "changed")
     then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
     parts = [
-        scores_of(mine, features, model, date) for champion, small in models for mine, model in divided(now, champion, small)
+        scores_of(mine, features, model, date, stale_days=stale_days)
+        for champion, small in models
+        for mine, model in divided(now, champion, small)
     ]
     again = reduce(DataFrame.unionByName, parts)
     compared = with_change(again, then).select(*COVER_KEY, "currency", "pure_premium", "fallback_reason", "change_reason")

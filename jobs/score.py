@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext, JobResult
 from jobs.score_change import TABLE, published_scores, with_change
 from jobs.score_models import Canary, NightModels, models_of_night
-from jobs.score_rows import NO_CONSENT, NO_TRIPS, OBSERVED, Scoring, in_worker, scored_ddl
+from jobs.score_rows import FALLBACKS, OBSERVED, Scoring, in_worker, scored_ddl
 from lake import errors
 from lake.clock import cutoff
 from lake.errors import InputError, LakeError, ShadowFailed, TelematicsError
@@ -52,7 +52,8 @@ def run(ctx: JobContext) -> JobResult:
         log().warning(
             "a challenger is not scored", date=ctx.date, alias=unscored.alias, version=unscored.version, cause=unscored.why
         )
-    return JobResult(seen["rows"], _message(night, seen), night.detail())
+    fallbacks = {"fallbacks": {r: seen[r] for r in FALLBACKS}}
+    return JobResult(seen["rows"], _message(night, seen), night.detail() | fallbacks)
 
 
 def with_their_features(ctx: JobContext, night: NightModels) -> tuple[NightModels, dict[str, DataFrame]]:
@@ -72,13 +73,13 @@ def with_their_features(ctx: JobContext, night: NightModels) -> tuple[NightModel
 def _score(ctx: JobContext, covers: DataFrame, night: NightModels, features: dict[str, DataFrame]) -> dict[str, int]:
     """Publish, and count the champion's rows and fallbacks. Raises ShadowFailed for a challenger that a worker cannot score."""
     parts = [
-        scores_of(mine, features, model, ctx.date, night.challengers.get(c))
+        scores_of(mine, features, model, ctx.date, night.challengers.get(c), night.stale_days)
         for c, champion in night.champions.items()
         for mine, model in divided(covers, champion, night.canaries.get(c))
     ]
     scores, seen = reduce(DataFrame.unionByName, parts), Observation("scores")
     priced = F.col("role") == CHAMPION
-    counted = [F.count_if(priced & (F.col("fallback_reason") == r)).alias(r) for r in (NO_CONSENT, NO_TRIPS)]
+    counted = [F.count_if(priced & (F.col("fallback_reason") == r)).alias(r) for r in FALLBACKS]
     counted.append(F.count_if(priced).alias("rows"))
     _publish(ctx, with_change(scores, published_scores(ctx.lake, ctx.previous_scores)).observe(seen, *counted))
     return dict(seen.get)
@@ -113,18 +114,23 @@ def features_of(ctx: JobContext, version: str) -> DataFrame:
 
 
 def scores_of(
-    covers: DataFrame, features: dict[str, DataFrame], model: Registered, date: dt.date, shadows: Shadows | None = None
+    covers: DataFrame,
+    features: dict[str, DataFrame],
+    model: Registered,
+    date: dt.date,
+    shadows: Shadows | None = None,
+    stale_days: int | None = None,
 ) -> DataFrame:
     """Scores of the model's coverage, and of those in its shadow by alias, with their lineage, without the comparison to the
     night before. `features` by version."""
     spec, context, shadows = model.scorer.spec, covers.sparkSession.sparkContext, shadows or {}
     of_coverage = covers.where(F.col("coverage") == spec.coverage)
-    rows = with_features(of_coverage, features, model, shadows)
+    rows = with_features(of_coverage, features, model, shadows, stale_days)
     # an explicit number of partitions: a small book would otherwise be scored on one core
     spread = rows.repartition(context.defaultParallelism, "policy_id")
     scorings = [Scoring(CHAMPION, model.scorer.parts())]
     scorings += [Scoring(a, m.scorer.parts(), _prefix(m, model)) for a, m in shadows.items()]
-    scored = spread.mapInPandas(in_worker(context.broadcast(scorings)), scored_ddl())
+    scored = spread.mapInPandas(in_worker(context.broadcast(scorings), stale_days), scored_ddl())
     by_role = {CHAMPION: model, **shadows}
     stated = {
         "currency": _of_role({r: F.lit(m.scorer.spec.currency) for r, m in by_role.items()}),
@@ -133,12 +139,14 @@ def scores_of(
     return scored.withColumns({"score_date": F.lit(date), **stated})
 
 
-def with_features(covers: DataFrame, features: dict[str, DataFrame], model: Registered, shadows: Shadows) -> DataFrame:
+def with_features(
+    covers: DataFrame, features: dict[str, DataFrame], model: Registered, shadows: Shadows, stale_days: int | None
+) -> DataFrame:
     """Covers with what the versions need: columns by their names of the model's feature version, with a prefix of any other."""
-    own = model.scorer.spec.feature_version
+    own, distances = model.scorer.spec.feature_version, [] if stale_days is None else [f"km_{stale_days}"]
     needed: dict[str, list[str]] = {own: []}
     for one in (model, *shadows.values()):
-        needed.setdefault(one.scorer.spec.feature_version, []).extend([*one.scorer.spec.inputs, *OBSERVED])
+        needed.setdefault(one.scorer.spec.feature_version, []).extend([*one.scorer.spec.inputs, *OBSERVED, *distances])
     rows = covers
     for version, names in needed.items():
         prefix = "" if version == own else f"{version}/"
@@ -176,5 +184,5 @@ def _message(night: NightModels, seen: dict[str, int]) -> str:
     stale = " (cached, for MLflow does not answer)"
     used = ", ".join(f"{m.model} version {m.version}{stale if m.cached else ''}" for m in night.champions.values())
     shadows = "".join(f", {a} {m.version} in shadow" for by in night.challengers.values() for a, m in by.items())
-    by_fallback = ", ".join(f"{seen[r]} {r}" for r in (NO_CONSENT, NO_TRIPS))
+    by_fallback = ", ".join(f"{seen[r]} {r}" for r in FALLBACKS)
     return f"scored {seen['rows']} with {used}{shadows}; by fallback: {by_fallback}"

@@ -24,6 +24,8 @@ class NightModels:
     canaries: dict[str, Canary] = field(default_factory=dict)
     challengers: dict[str, dict[str, Registered]] = field(default_factory=dict)
     unscored: dict[str, tuple[Unscored, ...]] = field(default_factory=dict)
+    stale_days: int | None = None
+    """Without distance in the window of so many days a device is stale; None: never."""
 
     def without(self, coverage: str, alias: str, why: str) -> "NightModels":
         """The same without a challenger that cannot be scored."""
@@ -48,6 +50,7 @@ class NightModels:
             "canaries": {c: [*_name(m), s.share, s.salt] for c, (m, s) in self.canaries.items()},
             "challengers": {c: {a: _name(m) for a, m in by.items()} for c, by in self.challengers.items() if by},
             "unscored": {c: [[u.alias, u.model, u.version, u.why] for u in us] for c, us in self.unscored.items() if us},
+            "stale_device_days": self.stale_days,
             "cached": [f"{m.model} version {m.version}" for m in self.champions.values() if m.cached],
         }
 
@@ -67,10 +70,12 @@ def models_of_night(ctx: JobContext, coverages: list[str]) -> NightModels:
     if record:
         by_coverage = {c: {a: load(ctx.conf, *name) for a, name in by.items()} for c, by in record.get("challengers", {}).items()}
         unscored = {c: tuple(Unscored(*u) for u in us) for c, us in record.get("unscored", {}).items()}
-        return NightModels(champions, recorded_canaries(ctx.conf, record), by_coverage, unscored)
+        stale_days = record.get("stale_device_days")
+        return NightModels(champions, recorded_canaries(ctx.conf, record), by_coverage, unscored, stale_days)
     canaries = {c: x for c in coverages if (x := canary(ctx.conf, model_name(c))) is not None}
     found = {c: challengers(ctx.conf, model_name(c)) for c in coverages}
-    return NightModels(champions, canaries, {c: x.ready for c, x in found.items()}, {c: x.unscored for c, x in found.items()})
+    ready, unscored = {c: x.ready for c, x in found.items()}, {c: x.unscored for c, x in found.items()}
+    return NightModels(champions, canaries, ready, unscored, ctx.conf.nightly.stale_device_days)
 
 
 def recorded_canaries(conf: Conf, record: dict[str, Any]) -> dict[str, Canary]:

@@ -15,7 +15,9 @@ from training.reasons import DECIMALS
 from training.scorer import OUTPUTS, Scorer
 from transforms.exposure import COVER_KEY
 
-NO_CONSENT, NO_TRIPS = "no_consent", "no_trips"
+NO_CONSENT, NO_TRIPS, STALE_DEVICE, MISSING_FEATURE = "no_consent", "no_trips", "stale_device", "missing_feature"
+FALLBACKS = (NO_CONSENT, NO_TRIPS, STALE_DEVICE, MISSING_FEATURE)
+"""Why a cover gets the declared fallback; the first that holds is stated."""
 OBSERVED = {"km_365": "km_365", "days_driven_365": "days_observed", "completeness_365": "completeness"}
 """Features that are stated beside a score, and the columns of a score that they fill."""
 FLAGS = ("fallback", "fallback_reason")
@@ -41,7 +43,9 @@ def scored_ddl() -> str:
     return ", ".join(f"{c.name} {c.type}" for c in SCORES.columns if c.name in names)
 
 
-def in_worker(scorings: Broadcast[list[Scoring]]) -> Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]:
+def in_worker(
+    scorings: Broadcast[list[Scoring]], stale_days: int | None = None
+) -> Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]:
     """A task: the first scoring is the champion's, the others are in shadow of it."""
 
     def score(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -50,18 +54,18 @@ def in_worker(scorings: Broadcast[list[Scoring]]) -> Callable[[Iterable[pd.DataF
         others = [(s, Scorer.from_parts(s.parts, threads=1)) for s in shadows]
         for batch in batches:
             rows = batch.reset_index(drop=True)
-            yield score_batch(scorer, rows)
+            yield score_batch(scorer, rows, stale_days)
             for scoring, other in others:
-                yield shadow_batch(scoring, other, rows)
+                yield shadow_batch(scoring, other, rows, stale_days)
 
     return score
 
 
-def score_batch(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
-    """Score rows of COVER_KEY, consented and features; those without consent or driving get the declared fallback, and
+def score_batch(scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = None) -> pd.DataFrame:
+    """Score rows of COVER_KEY, consented and features; those of which one of FALLBACKS holds get the declared fallback, and
     nothing observed is stated about those without consent."""
     rows = rows.reset_index(drop=True)
-    why = fallback_reasons(rows)
+    why = fallback_reasons(scorer, rows, stale_days)
     modelled = why == ""
     parts = [scorer.score(rows[modelled])] if modelled.any() else []
     others = rows.index[~modelled]
@@ -71,20 +75,20 @@ def score_batch(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
     return _row(rows, scored, why, CHAMPION)
 
 
-def shadow_batch(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
+def shadow_batch(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = None) -> pd.DataFrame:
     """What a challenger says of the same rows, without reasons. Raises ShadowFailed naming it, whatever is wrong: prices do not
     hang on it."""
     try:
-        return _shadowed(scoring, scorer, rows)
+        return _shadowed(scoring, scorer, rows, stale_days)
     except Exception as e:
         said = " ".join(str(e).split())[:MAX_SAID] or type(e).__name__
         # the failure it came from would be found first in what Spark says
         raise ShadowFailed(f"{scorer.spec.coverage}/{scoring.role}: {said}") from None
 
 
-def _shadowed(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
+def _shadowed(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None) -> pd.DataFrame:
     own = _own_features(scoring, rows)
-    why = fallback_reasons(own)
+    why = fallback_reasons(scorer, own, stale_days)
     modelled = why == ""
     scored = pd.DataFrame({x: scorer.fallback()[x] for x in SHADOWED}, index=own.index)
     if modelled.any():
@@ -103,11 +107,17 @@ def _own_features(scoring: Scoring, rows: pd.DataFrame) -> pd.DataFrame:
     return kept.rename(columns=own)
 
 
-def fallback_reasons(rows: pd.DataFrame) -> Texts:
-    """Why each row gets the declared fallback, empty where the model scores it."""
+def fallback_reasons(scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = None) -> Texts:
+    """Why each row gets the declared fallback, empty where the model scores it. `stale_days`: a window of the distance; without
+    any in it the device is stale."""
     consented = rows["consented"].to_numpy(dtype=bool)
-    driven = rows["km_365"].to_numpy(dtype=float, na_value=np.nan) > 0
-    return np.select([~consented, ~driven], [NO_CONSENT, NO_TRIPS], default="")
+    driven = _distance(rows, "km_365") > 0
+    stale = np.zeros(len(rows), dtype=bool) if stale_days is None else ~(_distance(rows, f"km_{stale_days}") > 0)
+    return np.select([~consented, ~driven, stale, scorer.unlearned(rows)], FALLBACKS, default="")
+
+
+def _distance(rows: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    return rows[name].to_numpy(dtype=float, na_value=np.nan)
 
 
 def _row(rows: pd.DataFrame, scored: pd.DataFrame, why: Texts, role: str) -> pd.DataFrame:

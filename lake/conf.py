@@ -111,6 +111,10 @@ class Nightly(Section):
     attempts: Annotated[int, Field(ge=1, le=5, description="tries of a job whose failure may pass")] = 2
     retry_wait_s: Annotated[float, Field(ge=0, description="before the first retry; it doubles")] = 2.0
     job_timeout_minutes: Annotated[int | None, Field(ge=1, description="a job that takes longer fails; null: never")] = None
+    stale_device_days: Annotated[
+        Literal[28, 90] | None,
+        Field(description="no distance in so many days: all that is known is older than every recent feature; null: never"),
+    ] = 90
     dollars_per_vcpu_hour: Annotated[float, Field(ge=0, description="for the cost on the page: list price, us-east-1, ARM")] = (
         0.061
     )

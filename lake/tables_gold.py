@@ -67,7 +67,7 @@ SCORES = Table(
         Column("pure_premium_lower", "double", "currency units a car-year", "lower end of the 90 % interval"),
         Column("pure_premium_upper", "double", "currency units a car-year", "upper end of the 90 % interval"),
         Column("fallback", "boolean", "", "scored by the declared fallback instead of the model", nullable=False),
-        Column("fallback_reason", "string", "", "no_consent or no_trips"),
+        Column("fallback_reason", "string", "", "no_consent, no_trips, stale_device or missing_feature"),
         Column("previous_pure_premium", "double", "currency units a car-year", "same policy, last night published before"),
         Column("change", "double", "share", "pure_premium / previous_pure_premium - 1"),
         Column("change_reason", "string", "", "new_policy, model, fallback, or the feature whose contribution moved most"),

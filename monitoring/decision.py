@@ -17,6 +17,7 @@ BANDS_A_DOUBLING = 4
 FURTHEST_BAND = 8
 """Bands -8 to 7 of frequency over its mean in the frame, 2^(1/4) each, the outermost open: fixed, so that they add up."""
 TESTS = 2
+NO_SPREAD, CONVERGED = 1e-12, 1e-9
 Name = Literal["undecided", "keep", "recalibrate", "refit"]
 
 
@@ -137,10 +138,10 @@ def slope_of(bands: Bands, steps: int = 30) -> float:
         total = sum(weights)
         mean = sum(w * v for w, v in zip(weights, x, strict=True)) / total if total else 0.0
         variance = sum(w * (v - mean) ** 2 for w, v in zip(weights, x, strict=True)) / total if total else 0.0
-        if variance < 1e-12 or n == 0:
+        if variance < NO_SPREAD or n == 0:
             return 1.0
         step = (sum(b.claims * v for b, v in zip(used, x, strict=True)) / n - mean) / variance
         slope += max(-1.0, min(1.0, step))
-        if abs(step) < 1e-9:
+        if abs(step) < CONVERGED:
             break
     return slope
