@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+from jobs.batches import batches_of, rows_a_batch, worker_bytes
 from jobs.context import JobContext, JobResult
 from jobs.score_change import TABLE, published_scores, with_change
 from jobs.score_models import Canary, NightModels, models_of_night
@@ -81,8 +82,15 @@ def _score(ctx: JobContext, covers: DataFrame, night: NightModels, features: dic
     priced = F.col("role") == CHAMPION
     counted = [F.count_if(priced & (F.col("fallback_reason") == r)).alias(r) for r in FALLBACKS]
     counted.append(F.count_if(priced).alias("rows"))
-    _publish(ctx, with_change(scores, published_scores(ctx.lake, ctx.previous_scores)).observe(seen, *counted))
+    with batches_of(ctx.spark, rows_a_batch(worker_bytes(ctx.spark), _widest(night))):
+        _publish(ctx, with_change(scores, published_scores(ctx.lake, ctx.previous_scores)).observe(seen, *counted))
     return dict(seen.get)
+
+
+def _widest(night: NightModels) -> int:
+    """Columns that a worker gets of a cover, at most."""
+    by_coverage = ([m, *night.challengers.get(c, {}).values()] for c, m in night.champions.items())
+    return max(sum(len(m.scorer.spec.inputs) for m in ms) for ms in by_coverage) + len(COVER_KEY) + len(OBSERVED)
 
 
 def covers_in_force(policies: DataFrame, consents: DataFrame, at: dt.datetime) -> DataFrame:
@@ -128,8 +136,8 @@ def scores_of(
     rows = with_features(of_coverage, features, model, shadows, stale_days)
     # an explicit number of partitions: a small book would otherwise be scored on one core
     spread = rows.repartition(context.defaultParallelism, "policy_id")
-    scorings = [Scoring(CHAMPION, model.scorer.parts())]
-    scorings += [Scoring(a, m.scorer.parts(), _prefix(m, model)) for a, m in shadows.items()]
+    scorings = [Scoring(CHAMPION, spec.coverage, model.scorer.parts())]
+    scorings += [Scoring(a, spec.coverage, m.scorer.parts(), _prefix(m, model)) for a, m in shadows.items()]
     scored = spread.mapInPandas(in_worker(context.broadcast(scorings), stale_days), scored_ddl())
     by_role = {CHAMPION: model, **shadows}
     stated = {

@@ -6,7 +6,7 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.nights import champion_of_record
 from lake.conf import Conf
-from lake.errors import ShadowFailed
+from lake.errors import ModelRefused, ShadowFailed
 from registry.canary import Share, canary
 from registry.challengers import Unscored, challengers
 from registry.champion import Registered, champion, load
@@ -26,6 +26,12 @@ class NightModels:
     unscored: dict[str, tuple[Unscored, ...]] = field(default_factory=dict)
     stale_days: int | None = None
     """Without distance in the window of so many days a device is stale; None: never."""
+
+    @property
+    def all(self) -> list[Registered]:
+        """Every version that scores."""
+        shadows = (m for by in self.challengers.values() for m in by.values())
+        return [*self.champions.values(), *(m for m, _ in self.canaries.values()), *shadows]
 
     def without(self, coverage: str, alias: str, why: str) -> "NightModels":
         """The same without a challenger that cannot be scored."""
@@ -50,9 +56,26 @@ class NightModels:
             "canaries": {c: [*_name(m), s.share, s.salt] for c, (m, s) in self.canaries.items()},
             "challengers": {c: {a: _name(m) for a, m in by.items()} for c, by in self.challengers.items() if by},
             "unscored": {c: [[u.alias, u.model, u.version, u.why] for u in us] for c, us in self.unscored.items() if us},
+            "digests": {_key(*_name(m)[:2]): m.digest for m in self.all},
             "stale_device_days": self.stale_days,
             "cached": [f"{m.model} version {m.version}" for m in self.champions.values() if m.cached],
         }
+
+
+def _key(model: str, version: str) -> str:
+    return f"{model}/{version}"
+
+
+def _check_files(night: NightModels, record: dict[str, Any]) -> NightModels:
+    """The same. Raises ModelRefused for a version whose files are not those that the night was scored with."""
+    for model in night.all:
+        then = record.get("digests", {}).get(_key(model.model, model.version), model.digest)
+        if then != model.digest:
+            what = f"{model.model} version {model.version}, which scored this night"
+            raise ModelRefused(
+                f"{what}, has other files now: digest {model.digest[:12]}, not {then[:12]}; a rerun would change prices"
+            )
+    return night
 
 
 def _name(model: Registered) -> list[str]:
@@ -62,7 +85,8 @@ def _name(model: Registered) -> list[str]:
 def models_of_night(ctx: JobContext, coverages: list[str]) -> NightModels:
     """What the night was first scored with; for coverages it has not been scored for, what the aliases say.
 
-    Raises NoChampion, and ModelRefused for a champion or canary that is not approved.
+    Raises NoChampion, and ModelRefused for a champion or canary that is not approved, and for a version whose files are not those
+    that the night was scored with.
     """
     record = champion_of_record(ctx.lake, ctx.date)
     recorded = record.get("models", {})
@@ -71,7 +95,8 @@ def models_of_night(ctx: JobContext, coverages: list[str]) -> NightModels:
         by_coverage = {c: {a: load(ctx.conf, *name) for a, name in by.items()} for c, by in record.get("challengers", {}).items()}
         unscored = {c: tuple(Unscored(*u) for u in us) for c, us in record.get("unscored", {}).items()}
         stale_days = record.get("stale_device_days")
-        return NightModels(champions, recorded_canaries(ctx.conf, record), by_coverage, unscored, stale_days)
+        night = NightModels(champions, recorded_canaries(ctx.conf, record), by_coverage, unscored, stale_days)
+        return _check_files(night, record)
     canaries = {c: x for c in coverages if (x := canary(ctx.conf, model_name(c))) is not None}
     found = {c: challengers(ctx.conf, model_name(c)) for c in coverages}
     ready, unscored = {c: x.ready for c, x in found.items()}, {c: x.unscored for c, x in found.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from pyspark import Broadcast
 from lake.errors import GateFailed, ShadowFailed
 from lake.tables import SCORES
 from registry.store import CHAMPION
+from training.artefacts import digest
 from training.reasons import DECIMALS
 from training.scorer import OUTPUTS, Scorer
 from transforms.exposure import COVER_KEY
@@ -27,14 +29,35 @@ MAX_SAID = 200
 Texts = npt.NDArray[np.str_]
 
 
+MODELS_KEPT = 8
+"""Of a worker: a night's champions and challengers; the oldest goes first."""
+_loaded: dict[str, Scorer] = {}
+
+
 @dataclass(frozen=True)
 class Scoring:
     """The files of a version that scores in a role, and its feature version where that is not the champion's."""
 
     role: str
+    coverage: str
     parts: dict[str, bytes]
     prefix: str = ""
     """Of the columns that hold its own feature version."""
+
+    @cached_property
+    def key(self) -> str:
+        """Of the files."""
+        return digest(self.parts)
+
+
+def loaded(scoring: Scoring) -> Scorer:
+    """The scorer of these files, made once in a worker however many tasks it runs: boosters, and the tables of their reasons."""
+    found = _loaded.get(scoring.key)
+    if found is None:
+        while len(_loaded) >= MODELS_KEPT:
+            del _loaded[next(iter(_loaded))]
+        found = _loaded[scoring.key] = Scorer.from_parts(scoring.parts, threads=1)
+    return found
 
 
 def scored_ddl() -> str:
@@ -50,13 +73,12 @@ def in_worker(
 
     def score(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         champion, *shadows = scorings.value
-        scorer = Scorer.from_parts(champion.parts, threads=1)
-        others = [(s, Scorer.from_parts(s.parts, threads=1)) for s in shadows]
+        scorer = loaded(champion)
         for batch in batches:
             rows = batch.reset_index(drop=True)
             yield score_batch(scorer, rows, stale_days)
-            for scoring, other in others:
-                yield shadow_batch(scoring, other, rows, stale_days)
+            for scoring in shadows:
+                yield shadow_batch(scoring, rows, stale_days)
 
     return score
 
@@ -75,15 +97,15 @@ def score_batch(scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = Non
     return _row(rows, scored, why, CHAMPION)
 
 
-def shadow_batch(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = None) -> pd.DataFrame:
+def shadow_batch(scoring: Scoring, rows: pd.DataFrame, stale_days: int | None = None) -> pd.DataFrame:
     """What a challenger says of the same rows, without reasons. Raises ShadowFailed naming it, whatever is wrong: prices do not
     hang on it."""
     try:
-        return _shadowed(scoring, scorer, rows, stale_days)
+        return _shadowed(scoring, loaded(scoring), rows, stale_days)
     except Exception as e:
         said = " ".join(str(e).split())[:MAX_SAID] or type(e).__name__
         # the failure it came from would be found first in what Spark says
-        raise ShadowFailed(f"{scorer.spec.coverage}/{scoring.role}: {said}") from None
+        raise ShadowFailed(f"{scoring.coverage}/{scoring.role}: {said}") from None
 
 
 def _shadowed(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None) -> pd.DataFrame:

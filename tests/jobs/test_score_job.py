@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from jobs.context import JobContext
+from jobs.nights import Attempt, record
 from jobs.score import divided, run
 from jobs.score_rows import fallback_reasons, score_batch
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import LakeError, NoChampion
+from lake.errors import LakeError, ModelRefused, NoChampion
 from lake.features import FEATURE_VERSION_1, feature_columns
 from registry.canary import Share
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
@@ -124,6 +125,18 @@ def test_two_nights(book: Lake, conf: Conf) -> None:
     # a rerun of the first night gives the same rows
     run(context(book, conf, D))
     pd.testing.assert_frame_equal(scores(book, D), first)
+
+
+def test_a_rerun_of_a_version_whose_files_changed_is_refused(book: Lake, conf: Conf) -> None:
+    conf = conf_with_champion(conf)
+    result = run(context(book, conf, D))
+    version = book.version("gold.policy_scores")
+    record(book, Attempt(D, "score", "test", cutoff(D), cutoff(D)), "finished", result)
+    (spec,) = (Path(conf.lake) / "_mlflow" / "cache").rglob("scorer.json")
+    spec.write_text(spec.read_text().replace('"alpha_frequency": ', '"alpha_frequency": 1'))
+    with pytest.raises(ModelRefused, match=f"{MODEL} version 1, which scored this night, has other files now: digest"):
+        run(context(book, conf, D))
+    assert book.version("gold.policy_scores") == version
 
 
 def test_fault_25_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
