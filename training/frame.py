@@ -21,6 +21,8 @@ OBSERVED_KM = f"km_{max(WINDOWS_DAYS)}"
 CREDIBILITY_FEATURE = f"brake_per_100km_{max(WINDOWS_DAYS)}"
 KEY = ["policy_id", "vehicle_id", "coverage", "as_of_date"]
 BASE_PREMIUM = "base_premium_minor"
+DRIVEN = "km_365"
+"""Rows without distance in it are scored by the fallback, so what is missing there says nothing."""
 LABELS = ["exposure_years", "claims", "incurred_minor", "currency", "maturity_days"]
 ACTIONABLE = ("brake", "accelerate", "corner", "speeding", "phone", "night")
 """What a driver can change by driving otherwise: stems that begin so."""
@@ -124,9 +126,10 @@ def _shrinkage(feature: Feature, last: pd.DataFrame) -> Shrinkage | None:
 
 def _feature_spec(feature: Feature, rows: pd.DataFrame, exposure: Floats, shrinkage: Shrinkage | None) -> FeatureSpec:
     values = rows[feature.name].to_numpy(dtype=float, na_value=np.nan)
-    known = np.isfinite(values)
+    known, driven = np.isfinite(values), rows[DRIVEN].to_numpy(dtype=float, na_value=np.nan) > 0
     mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
     return FeatureSpec(
         name=feature.name, text=feature.text or feature.meaning, unit=feature.unit, window_days=feature.window_days,
         log=feature.log, mean=mean, shrinkage=shrinkage, sign=feature.sign, actionable=feature.stem.startswith(ACTIONABLE),
+        ever_missing=bool((driven & ~known).any()),
     )  # fmt: skip
