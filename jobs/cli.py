@@ -87,6 +87,10 @@ def run(arguments: list[str]) -> int:
     return code
 
 
+_NO_DATE = "does not match the formats '%Y-%m-%d'"
+"""What typer says of a date, in the notation of C."""
+
+
 def _run(arguments: list[str], states: list[State]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -98,7 +102,8 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except UsageError as e:
         # a group without a command has printed its help, and says nothing more
         if e.format_message():
-            errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
+            said = cause(ConfigError(e.format_message())).replace(_NO_DATE, "is no date: give YYYY-MM-DD")
+            errors.print(f"error: {said} (see telematics --help)")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
