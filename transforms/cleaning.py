@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.track import Flags, Ints, Track, begins, great_circle_m, runs_of
+from transforms.track import Flags, Ints, Track, begins, between, great_circle_m, runs_of
 
 MAX_SPEED_MPS = 70.0
 """250 km/h, above which Gao, Shi and Wang drop records: a faster position is a GPS jump, a faster speed a sensor fault."""
@@ -69,10 +69,7 @@ def stuck(track: Track, starts: Flags, stuck_s: float) -> Flags:
     repeats &= (track.speed_mps >= MOVING_MPS) & ~starts
     first, last = runs_of(repeats, starts)
     lasts = track.ms[last] - track.ms[first - 1] >= stuck_s * MS_PER_S
-    edges = np.zeros(len(track) + 1, np.int64)
-    edges[first[lasts]] += 1
-    edges[last[lasts] + 1] -= 1
-    return np.cumsum(edges)[:-1] > 0
+    return between(first[lasts], last[lasts], len(track))
 
 
 def jumps(track: Track, starts: Flags) -> Flags:

@@ -6,7 +6,7 @@ from lake.driving import DrivingRules
 from transforms.cleaning import MS_PER_S
 from transforms.on_foot import on_foot
 from transforms.steps import Steps
-from transforms.track import Flags, Ints, Small, Track, begins, runs_of
+from transforms.track import Flags, Small, Track, begins, between, runs_of
 
 DRIVING, ON_FOOT, PARKED = 0, 1, 2
 MODES = ("driving", "on_foot", "parked")
@@ -57,16 +57,6 @@ def _park(track: Track, stretches: Flags, flags: Flags, least_s: int, mode: Smal
     # the first point still ends a drive, unless the stretch begins with it; the last begins the next, unless none follows
     inner_first = np.where(stretches[first], first, first + 1)
     inner_last = np.where(at_end | (not keep_last), last, last - 1)
-    mode[_between(inner_first, inner_last, len(track))] = PARKED
+    mode[between(inner_first, inner_last, len(track))] = PARKED
     follows = np.where(keep_last, last, last + 1)[~at_end]
     cuts[follows] = True
-
-
-def _between(first: Ints, last: Ints, n: int) -> Flags:
-    """Rows from each first to its last; none where first lies behind last."""
-    edges = np.zeros(n + 1, np.int64)
-    some = first <= last
-    np.add.at(edges, first[some], 1)
-    np.add.at(edges, last[some] + 1, -1)
-    inside: Flags = np.cumsum(edges)[:-1] > 0
-    return inside

@@ -9,11 +9,15 @@ import numpy as np
 
 from lake.sources import Source
 from transforms.cleaning import MAX_ACCEL_MPS2, MAX_SPEED_MPS, MOVING_MPS, MS_PER_S, STANDING_MPS, Cleaned
-from transforms.track import Flags, Floats, Ints, Track, before, great_circle_m, whole
+from transforms.track import Flags, Floats, Ints, Track, before, between, great_circle_m, runs_of, whole
 
 DIFFERENCE_STEP_MS = 2_000
 """Speeds further apart give no acceleration: at 2 s a one-second brake already reads at a third of its peak."""
 MM_PER_M = 1000.0
+STAND_MS, STAND_M = 10_000, 5.0
+"""A car that creeps is told from one that stands by where it gets: speeds below STANDING_MPS for so long, and its ends no further
+apart than the noise of two positions. Some receivers read tenths of a metre a second at a stand, others next to nothing in a
+queue."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,9 @@ def steps_of(cleaned: Cleaned, starts: Flags, source: Source) -> Steps:
     """Steps within the trips that begin at `starts`.
 
     The great-circle step runs from the last accepted position, also across a gap (the car did move), spread over the points that
-    it passes by time. It is left out where it would need more than 250 km/h, and where the car stands: both speeds measured below
-    STANDING_MPS without a gap between them. Where the speed is unknown, motion_mps is that of the great-circle step. A step
-    longer than the source's covered_step_s is a gap, and one of which no motion is known is not covered either. Acceleration
-    never comes from positions.
+    it passes by time. It is left out where it would need more than 250 km/h, and where the car stands. Where the speed is
+    unknown, motion_mps is that of the great-circle step. A step longer than the source's covered_step_s is a gap, and one of
+    which no motion is known is not covered either. Acceleration never comes from positions.
     """
     track = cleaned.track
     step_ms = np.zeros(len(track), np.int64)
@@ -65,7 +68,7 @@ def steps_of(cleaned: Cleaned, starts: Flags, source: Source) -> Steps:
     is_step = ~starts & (step_ms <= longest_ms)
     is_close = ~starts & (step_ms <= DIFFERENCE_STEP_MS)
     speed, previous = track.speed_mps, before(track.speed_mps, starts)
-    stands = (speed < STANDING_MPS) & (previous < STANDING_MPS) & is_step
+    stands = is_step & (((speed == 0.0) & (previous == 0.0)) | _stand(track, starts | ~is_step))
     haversine_mm, position_mps = _great_circle(track, starts, stands, longest_ms)
     # trapezoid of two speeds; m/s times ms is mm
     integral_mm = np.where(is_step, whole((speed + previous) / 2 * step_ms), np.nan)
@@ -83,6 +86,15 @@ def steps_of(cleaned: Cleaned, starts: Flags, source: Source) -> Steps:
         entry_speed_mps=np.where(is_close & ~np.isnan(previous), previous, speed),
         difference_mps2=np.where(np.abs(difference) <= MAX_ACCEL_MPS2, difference, np.nan),
     )
+
+
+def _stand(track: Track, cuts: Flags) -> Flags:
+    """Whether a point's step is of a stand: slow for long, and nowhere in the end."""
+    first, last = runs_of(track.speed_mps < STANDING_MPS, cuts)
+    lasts_ms = track.ms[last] - track.ms[first]
+    metres = great_circle_m(track.lat[first], track.lon[first], track.lat[last], track.lon[last])
+    still = (lasts_ms >= STAND_MS) & (metres <= STAND_M)
+    return between(first[still] + 1, last[still], len(track))
 
 
 def _chosen(haversine_mm: Floats, integral_mm: Floats, stands: Flags, source: Source) -> Floats:

@@ -106,7 +106,7 @@ def test_how_often_events_are_sampled_goes_by_driving_and_not_by_standing() -> N
 
 def test_a_standing_car_does_not_creep_with_the_noise_of_its_receiver() -> None:
     rng = np.random.default_rng(3)
-    drift = np.cumsum(rng.normal(0, 1.0, 240)) / 111_195.08
+    drift = np.r_[rng.normal(0, 1.5, 239), 0.0] / 111_195.08
     speed = np.r_[np.full(30, 12.0), np.abs(rng.normal(0, 0.1, 240))]
     lat = np.r_[northward(np.full(30, 12.0)), 45.0 + 30 * 12 / 111_195.08 + drift]
     found = drives(shipped(), np.arange(270), speed_mps=speed, lat=lat, lon=9.0).trips
