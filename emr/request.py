@@ -18,7 +18,9 @@ Request = dict[str, Any]
 def emr_of(conf: Conf, conf_name: str) -> Emr:
     """The section. Raises ConfigError where there is none."""
     if conf.emr is None:
-        raise ConfigError(f"configuration '{conf_name}' has no `emr` section: submit with --conf staging or --conf production")
+        raise ConfigError(
+            f"configuration '{conf_name}' has no `emr` section: it is named before the command: telematics --conf dev (staging, production) emr …"
+        )
     return conf.emr
 
 

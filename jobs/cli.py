@@ -96,7 +96,7 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except UsageError as e:
         # a group without a command has printed its help, and says nothing more
         if e.format_message():
-            errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
+            errors.print(f"error: {cause(ConfigError(e.format_message()))} ({_usage_hint(e.format_message())})")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
@@ -113,6 +113,12 @@ def _run(arguments: list[str], states: list[State]) -> int:
             if structlog.is_configured():
                 log().error("command failed", cause=line)
         return error.exit_code if isinstance(error, TelematicsError) else 1
+
+
+def _usage_hint(message: str) -> str:
+    """Options of every command are asked for behind it by whoever is new."""
+    of_all = next((x for x in ("--conf", "--lake", "--debug") if f"No such option: {x}" in message), None)
+    return f"{of_all} stands before the command: telematics {of_all} ..." if of_all else "see telematics --help"
 
 
 def main() -> None:
