@@ -161,8 +161,10 @@ def s3_client(region: str) -> Any:
     )
 
 
-def deploy(place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime) -> Deployment:
-    """Upload what `folder` holds of the manifest, then the record, then the pointer.
+def deploy(
+    place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime, pointing: bool = True
+) -> Deployment:
+    """Upload what `folder` holds of the manifest, then the record, then, if `pointing`, the pointer.
 
     Raises EnvironmentProblem for an archive or wheel that is not what was tested; nothing is uploaded then.
     """
@@ -180,7 +182,8 @@ def deploy(place: Place, environment: str, conf_file: Path, manifest: Manifest, 
     identity = content_hash(json.dumps([environment, *sorted(uris.values())]).encode())
     deployment = Deployment(identity, environment, manifest.arch, manifest.git_commit, **uris)
     place.put(f"deployments/{identity}.json", _json(asdict(deployment)))
-    point(place, deployment, now)
+    if pointing:
+        point(place, deployment, now)
     return deployment
 
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from jobs.catalog import NAMES
 from lake.errors import ConfigError
 
-Kind = Literal["nightly", "backfill", "train", "maintain", "replay"]
+Kind = Literal["nightly", "backfill", "train", "maintain", "replay", "run"]
 RoleName = Literal["night", "train", "maintain", "replay"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _NAME = re.compile(r"telematics (\w+) (.*) attempt (\d+)")

@@ -108,6 +108,10 @@ class Nightly(Section):
     attempts: Annotated[int, Field(ge=1, le=5, description="tries of a job whose failure may pass")] = 2
     retry_wait_s: Annotated[float, Field(ge=0, description="before the first retry; it doubles")] = 2.0
     job_timeout_minutes: Annotated[int | None, Field(ge=1, description="a job that takes longer fails; null: never")] = None
+    stale_device_days: Annotated[
+        Literal[28, 90] | None,
+        Field(description="no distance in so many days: all that is known is older than every recent feature; null: never"),
+    ] = 90
     dollars_per_vcpu_hour: Annotated[
         float, Field(ge=0, description="for the cost on the page: of a vCPU with 4 GB, at the list prices of emr.prices")
     ] = round(Prices().core_hour(4), 3)
@@ -116,6 +120,23 @@ class Nightly(Section):
     def job_timeout_s(self) -> float | None:
         """job_timeout_minutes in seconds."""
         return None if self.job_timeout_minutes is None else self.job_timeout_minutes * 60.0
+
+
+class Monitoring(Section):
+    """When experience says something about a model."""
+
+    claims_mature_days: Annotated[
+        int, Field(ge=0, description="exposure is held against its claims at this age; as training.maturity_days")
+    ] = 60
+    decision_claims: Annotated[
+        float, Field(gt=0, description="expected claims below which nothing is decided: 384 show a level to 10 %")
+    ] = 384.0
+    decision_effect: Annotated[
+        float, Field(ge=0, lt=1, description="relative differences below it are kept, however certain")
+    ] = 0.05
+    false_alarm: Annotated[
+        float, Field(gt=0, lt=1, description="chance that a right champion is ever told to be changed, however often one looks")
+    ] = 0.05
 
 
 class LeaseLimits(Section):
@@ -169,6 +190,7 @@ class Conf(BaseSettings):
     registry: Registry = Registry()
     alerts: Alerting = Alerting()
     nightly: Nightly = Nightly()
+    monitoring: Monitoring = Monitoring()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
     s3: S3Limits = S3Limits()

@@ -112,6 +112,10 @@ class WatchLost(TelematicsError):
     exit_code = 24
 
 
+class ShadowFailed(TelematicsError):
+    """A challenger that cannot be scored, as `coverage/alias: why`; the night goes on without it."""
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What was wrong with a part of a job that went on without it, and the exit code that the command ends with for it."""

@@ -21,10 +21,11 @@ _EXPRESSION = re.compile(r"\{% (.*) %\}")
 
 
 def mirror() -> Path | None:
-    """A folder of installed providers that has AWS's."""
+    """A folder of installed providers that has AWS's: TERRAFORM_PLUGIN_DIR, or else the usual ones."""
     home, named = Path.home(), os.environ.get("TERRAFORM_PLUGIN_DIR")
     data = [os.environ.get("XDG_DATA_HOME") or str(home / ".local/share"), "/usr/local/share", "/usr/share"]
-    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *sorted(Path("/opt").glob("*"))]
+    packaged = [Path("/opt/terraform/plugins"), Path("/opt/terraform-plugins"), Path("/opt/tf-plugins")]
+    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *packaged]
     places = [Path(named)] if named else usual
     return next((p for p in places if any((p / PROVIDER).glob("*/*"))), None)
 
@@ -89,3 +90,8 @@ def template(name: str, role: str, conf_name: str, emr: Emr) -> Any:
     }  # fmt: skip
     text = (FOLDER / "requests" / f"{name}.json.tftpl").read_text()
     return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))
+
+
+if __name__ == "__main__":
+    # for .ci/run: nothing where there is none
+    print(mirror() or "")
