@@ -18,7 +18,8 @@ Request = dict[str, Any]
 def emr_of(conf: Conf, conf_name: str) -> Emr:
     """The section. Raises ConfigError where there is none."""
     if conf.emr is None:
-        raise ConfigError(f"configuration '{conf_name}' has no `emr` section: submit with --conf staging or --conf production")
+        mend = "it is named before the command: telematics --conf dev (staging, production) emr ..."
+        raise ConfigError(f"configuration '{conf_name}' has no `emr` section: {mend}")
     return conf.emr
 
 

@@ -24,6 +24,7 @@ class Steps:
         self.conf, self.conf_name, self.emr = conf, conf_name, emr_of(conf, conf_name)
         self.cluster_id = ec2_of(conf, conf_name).cluster_id
         self.client = emr_client or client(STEPS, self.emr.region)
+        self.reader = Logs(self.emr.region)
         # a step has no token: what adds one is never sent again by itself
         self.once = once or emr_client or client(STEPS, self.emr.region, tries=1)
 
@@ -56,7 +57,7 @@ class Steps:
         """The driver is YARN's first container; which application it is of, spark-submit writes to the step's own stderr."""
         root = f"{self.emr.log_uri.rstrip('/')}/{self.cluster_id}"
         own = f"{root}/steps/{run.id}"
-        found = _YARN_APPLICATION.search(Logs(self.emr.region).read([f"{own}/stderr.gz"]) or "")
+        found = _YARN_APPLICATION.search(self.reader.read([f"{own}/stderr.gz"]) or "")
         if found is None:
             return [f"{own}/{stream}.gz"]
         container = f"{root}/containers/application_{found[1]}/container_{found[1]}_01_000001"

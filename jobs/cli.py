@@ -103,7 +103,7 @@ def _run(arguments: list[str], states: list[State]) -> int:
         # a group without a command has printed its help, and says nothing more
         if e.format_message():
             said = cause(ConfigError(e.format_message())).replace(_NO_DATE, "is no date: give YYYY-MM-DD")
-            errors.print(f"error: {said} (see telematics --help)")
+            errors.print(f"error: {said} ({_usage_hint(said)})")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
@@ -120,6 +120,12 @@ def _run(arguments: list[str], states: list[State]) -> int:
             if structlog.is_configured():
                 log().error("command failed", cause=line)
         return error.exit_code if isinstance(error, TelematicsError) else 1
+
+
+def _usage_hint(message: str) -> str:
+    """Options of every command are asked for behind it by whoever is new."""
+    of_all = next((x for x in ("--conf", "--lake", "--debug") if f"No such option: {x}" in message), None)
+    return f"{of_all} stands before the command: telematics {of_all} ..." if of_all else "see telematics --help"
 
 
 def main() -> None:

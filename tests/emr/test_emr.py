@@ -1,6 +1,7 @@
 """What is started, as data: requests held to AWS's service models, names and tokens."""
 
 import datetime as dt
+import re
 import shlex
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from emr import starts
 from emr.request import SERVERLESS, Request, check, job_run, spark_submit_parameters, step
 from jobs.catalog import NAMES
-from jobs.cli import app
+from jobs.cli import app, run
 from lake.conf import Conf, load_conf
 from lake.errors import ConfigError
+from tests.conftest import ROOT
 
 D = dt.date(2026, 1, 5)
 CLUSTER = "j-ABC123"
@@ -142,3 +144,22 @@ def test_variables_replace_the_placeholders(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TELEMATICS_EMR__APPLICATION_ID", "Not An Id")
     with pytest.raises(ConfigError, match=r"emr\.application_id"):
         load_conf("staging")
+
+
+def test_what_is_new_to_a_user_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    night = ["emr", "submit", "nightly", "--date", "2026-01-05", "--dry-run"]
+    assert run(night) == 2
+    assert "telematics --conf dev (staging, production) emr" in capsys.readouterr().err
+    assert run([*night, "--conf", "dev"]) == 2
+    assert "--conf stands before the command: telematics --conf" in capsys.readouterr().err
+    assert run(["--conf", "dev", *night]) == 0
+
+
+def test_commands_of_the_readme_are_there() -> None:
+    told = (ROOT / "README.md").read_text().split("## On EMR")[1].split("## Where to read on")[0]
+    known = {"configure", "package", "deploy", "submit", "status", "cost", "logs", "wait", "cancel"}
+    assert set(re.findall(r"telematics (?:--conf dev )?emr (\w+)", told)) <= known
+    import typer
+
+    emr = typer.main.get_command(app).commands["emr"].commands  # type: ignore[attr-defined]
+    assert known <= set(emr)

@@ -75,6 +75,8 @@ def test_the_template_is_the_request_of_emr_submit(environment: str) -> None:
     assert evaluated(template("nightly", "night", environment, conf.emr), at) == nightly_request(conf, environment, attempt=2)
     sent = evaluated(template("train", "train", environment, conf.emr), at)
     assert sent == job_run(conf, environment, starts.train(NIGHT).another(2))
+    on_s3 = "s3://ours/conf/production-0123/production.yml"
+    assert evaluated(template("nightly", "night", on_s3, conf.emr), at) == nightly_request(conf, on_s3, attempt=2)
 
 
 def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
