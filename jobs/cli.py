@@ -49,7 +49,7 @@ app = typer.Typer(
 @app.callback()
 def options(
     context: typer.Context,
-    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, or a path")] = "local",
+    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, a path, or an s3:// address")] = "local",
     lake: Annotated[str | None, typer.Option(help="lake root, a folder or s3://bucket/prefix; over the configuration's")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
@@ -87,6 +87,10 @@ def run(arguments: list[str]) -> int:
     return code
 
 
+_NO_DATE = "does not match the formats '%Y-%m-%d'"
+"""What typer says of a date, in the notation of C."""
+
+
 def _run(arguments: list[str], states: list[State]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -98,7 +102,8 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except UsageError as e:
         # a group without a command has printed its help, and says nothing more
         if e.format_message():
-            errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
+            said = cause(ConfigError(e.format_message())).replace(_NO_DATE, "is no date: give YYYY-MM-DD")
+            errors.print(f"error: {said} (see telematics --help)")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")

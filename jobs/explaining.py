@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs import explaining_days, explaining_model
 from jobs.looking import plain
 from jobs.nights import read_nights
+from jobs.score_rows import MISSING_FEATURE, NO_CONSENT, STALE_DEVICE
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -25,7 +26,6 @@ from transforms.windows import days_before, window_features
 
 TABLE = SCORES.name
 NAMED_DATES = 2
-NO_CONSENT = "no_consent"
 _FACTS = tuple(x for x in SCORES.names if x not in ("policy_id", "score_date", "role", "reasons"))
 
 
@@ -105,13 +105,22 @@ def _explained(lake: Lake, conf: Conf, asked: Asked, score: Row) -> dict[str, An
         features = _features(asked, score, stored, computed)
         rows, shown = explaining_days.contributing(days, [f for f, _ in features], asked)
         detail = explaining_days.detail(lake, conf, asked, score["vehicle_id"], [f for f, _ in features], shown)
-        why = _devices(lake, asked, score["vehicle_id"], rows) if score["fallback"] else None
+        why = _why(lake, asked, score, rows) if score["fallback"] else None
         told = [_feature(f, reason, rows, asked, stored, computed) for f, reason in features]
     finally:
         days.unpersist()
     compared = {"policy_days": len(rows), **_compared(stored, computed)}
     said = explaining_model.told(conf, score, stored or computed)
     return {**facts, **said, "why_fallback": why, "features": told, "stored": compared, "days": detail}
+
+
+def _why(lake: Lake, asked: Asked, score: Row, rows: list[Any]) -> str:
+    """Why a policy with consent has the fallback."""
+    if score["fallback_reason"] == STALE_DEVICE:
+        return "the car drove within the year, but nothing has come of it for so long that a price would rest on old driving"
+    if score["fallback_reason"] == MISSING_FEATURE:
+        return "a feature is not observed that always was in training, so the model has not learned what to say"
+    return _devices(lake, asked, score["vehicle_id"], rows)
 
 
 def _values(lake: Lake, asked: Asked, score: Row, days: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:

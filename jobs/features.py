@@ -15,6 +15,7 @@ from lake.errors import NoChampion
 from lake.features import CREDIBLE, FEATURES, Feature
 from lake.tables import CREDIBILITY
 from registry.canary import canary
+from registry.challengers import challengers
 from registry.champion import champion, load
 from transforms.credibility import Estimate
 from transforms.exposure import valid_at
@@ -56,6 +57,7 @@ def _needed(ctx: JobContext) -> list[str]:
         found.add(model.scorer.spec.feature_version)
         small = canary(ctx.conf, model.model)
         found |= {small[0].scorer.spec.feature_version} if small else set()
+        found |= {m.scorer.spec.feature_version for m in challengers(ctx.conf, model.model).ready.values()}
     return sorted(found)
 
 

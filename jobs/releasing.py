@@ -17,7 +17,8 @@ from jobs import windows
 from jobs.expected import Expected
 from jobs.features import features_as_of, with_portfolio
 from jobs.nights import champion_of_record
-from jobs.score import covers_in_force, divided, recorded_canaries, scores_of
+from jobs.score import covers_in_force, divided, scores_of
+from jobs.score_models import recorded_canaries
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -114,7 +115,7 @@ def compute(lake: Lake, conf: Conf, date: dt.date, in_full: bool) -> Again:
     covers = covers_in_force(policies, consents, at)
     models, canaries = {c: load(conf, *m) for c, m in record["models"].items()}, recorded_canaries(conf, record)
     parts = [
-        scores_of(mine, features[model.scorer.spec.feature_version], model, date)
+        scores_of(mine, features, model, date, stale_days=record.get("stale_device_days"))
         for c in sorted(models)
         for mine, model in divided(covers, models[c], canaries.get(c))
     ]

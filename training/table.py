@@ -130,11 +130,13 @@ def _feature(rows: pd.DataFrame, name: str, column: Column, exposure: Floats, fi
     )
     if column.kind == "category":
         seen = tuple(sorted(rows.loc[fitted, name].dropna().astype("string").unique()))
-        return spec.model_copy(update={"levels": column.levels or seen})
+        return spec.model_copy(
+            update={"levels": column.levels or seen, "ever_missing": bool(rows.loc[fitted, name].isna().any())}
+        )
     values = _number(rows, name)
     known = fitted & np.isfinite(values)
     mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
-    return spec.model_copy(update={"mean": mean})
+    return spec.model_copy(update={"mean": mean, "ever_missing": bool((fitted & ~known).any())})
 
 
 def read_table(path: str) -> pd.DataFrame:

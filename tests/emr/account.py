@@ -11,7 +11,8 @@ from string import Template
 from typing import Any
 
 from emr.request import spark_submit_parameters
-from lake.conf import Conf, Emr
+from lake.conf import Conf
+from lake.conf_emr import Emr
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "emr" / "terraform"
@@ -84,10 +85,11 @@ def evaluated(value: Any, variables: dict[str, str]) -> Any:
     return "".join(variables[p[1:]] if p.startswith("$") else p.strip("'") for p in parts)
 
 
-def template(name: str, conf_name: str, emr: Emr) -> Any:
+def template(name: str, role: str, conf_name: str, emr: Emr) -> Any:
     """A request of emr/terraform/requests with the values of a configuration."""
     values = {
-        "application_id": emr.application_id, "execution_role_arn": emr.execution_role_arn, "entry_point": emr.entry_point,
+        "application_id": emr.application_id, "execution_role_arn": getattr(emr.execution_role_arns, role),
+        "entry_point": emr.entry_point,
         "conf_name": conf_name, "log_uri": emr.log_uri, "timeout_minutes": emr.timeout_minutes,
         "spark_submit_parameters": spark_submit_parameters(emr.spark_submit),
     }  # fmt: skip

@@ -1,95 +1,78 @@
-"""A command on EMR Serverless from a deployment by id: the request by botocore's model, the watch by scripted answers."""
+"""A command on EMR Serverless from a deployment by id: the request by botocore's model, the run at the scripted EMR."""
 
+import datetime as dt
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from emr.deploy import Deployment, place_of
-from emr.running import request_of, wait
+from emr.request import job_run
+from emr.running import conf_of, start_of
 from lake.conf import load_conf
-from lake.errors import ConfigError, EnvironmentProblem, GateFailed
-from tests.servers import S3
-from tests.world import command
+from lake.errors import ConfigError
+from tests.emr.fake import Moment
+from tests.emr.given import Account
 
-CONF = load_conf("staging")
+CONF = load_conf("production")
 DEPLOYED = Deployment(
-    "d1", "staging", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/w.whl", "s3://b/entry-1.py", "c"
+    "d1", "production", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/w.whl", "s3://b/entry-1.py", "c"
 )
-ROLE = f"arn:aws:iam::{'0' * 12}:role/telematics"
-ARN = f"arn:aws:emr-serverless:us-east-1:{'0' * 12}:/applications/00f1abcdefgh0000/jobruns/00f1run000000000"
-APPLICATION, RUN = "00f1abcdefgh0000", "00f1run000000000"
+NOW = dt.datetime(2026, 1, 6, 7, 59, tzinfo=dt.UTC)
+CHECK = ("release", "check", "--date", "2026-01-05")
 
 
 def test_the_request_is_a_nights_with_the_deployments_files() -> None:
-    request = request_of(CONF, "staging", DEPLOYED, ["release", "check", "--date", "2026-01-05"], 90)
+    request = job_run(conf_of(CONF, DEPLOYED, 90), "production", start_of(DEPLOYED, CHECK, NOW))
     driver = request["jobDriver"]["sparkSubmit"]
     assert driver["entryPoint"] == DEPLOYED.entry
-    assert driver["entryPointArguments"] == ["--conf", "staging", "release", "check", "--date", "2026-01-05"]
+    assert driver["entryPointArguments"] == ["--conf", "production", *CHECK]
     assert "spark.archives=s3://b/environments/e.tar.gz#environment" in driver["sparkSubmitParameters"]
-    assert (request["executionTimeoutMinutes"], request["tags"]) == (90, {"deployment": "d1"})
-    again = request_of(CONF, "staging", DEPLOYED, ["release", "check", "--date", "2026-01-06"], 90)
-    assert again["clientToken"] != request["clientToken"]
+    assert (request["executionTimeoutMinutes"], request["tags"]["deployment"]) == (90, "d1")
+
+
+def test_the_token_tells_commands_deployments_and_hours_apart() -> None:
+    same, later = start_of(DEPLOYED, CHECK, NOW.replace(minute=0)), start_of(DEPLOYED, CHECK, NOW + dt.timedelta(minutes=1))
+    other = start_of(DEPLOYED, ("tables",), NOW)
+    tokens = [x.token for x in (start_of(DEPLOYED, CHECK, NOW), same, later, other)]
+    assert tokens[0] == tokens[1] and len(set(tokens)) == 3
 
 
 def test_an_environment_without_emr_is_refused() -> None:
     with pytest.raises(ConfigError, match="no `emr` section"):
-        request_of(load_conf("local"), "local", DEPLOYED, ["doctor"], 9)
+        job_run(conf_of(load_conf("local"), DEPLOYED, 9), "local", start_of(DEPLOYED, ("doctor",), NOW))
 
 
-def watched(*states: str, minutes: int = 60, **more: Any) -> str:
-    client = boto3.client("emr-serverless", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
-    slept: list[float] = []
-    with Stubber(client) as stub:
-        for state in states:
-            if state == "lost":
-                stub.add_client_error("get_job_run", "ServiceUnavailable")
-                continue
-            driver = {"sparkSubmit": {"entryPoint": "s3://b/e.py"}}
-            run = {
-                "applicationId": APPLICATION, "jobRunId": RUN, "arn": ARN,
-                "createdBy": ROLE, "createdAt": 0, "updatedAt": 0, "executionRole": ROLE,
-                "state": state, "stateDetails": "why\nso", "releaseLabel": "emr-spark-8.1.0", "jobDriver": driver,
-            }  # fmt: skip
-            stub.add_response("get_job_run", {"jobRun": run}, {"applicationId": APPLICATION, "jobRunId": RUN})
-        if more.get("cancelled"):
-            stub.add_response("cancel_job_run", {"applicationId": APPLICATION, "jobRunId": RUN})
-        try:
-            return wait(client, APPLICATION, RUN, minutes, slept.append, lambda: sum(slept))
-        finally:
-            stub.assert_no_pending_responses()
-
-
-def test_it_waits_through_every_state_and_a_lost_network() -> None:
-    states = ("SUBMITTED", "PENDING", "SCHEDULED", "lost", "RUNNING", "RUNNING", "SUCCESS")
-    assert watched(*states) == f"{RUN}: SUCCESS"
-
-
-@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "CANCELLING"])
-def test_what_ended_ill_is_said(state: str) -> None:
-    with pytest.raises(GateFailed, match=f"{RUN} ended as {state}: why so"):
-        watched("RUNNING", state)
-
-
-def test_a_run_that_takes_too_long_is_cancelled() -> None:
-    with pytest.raises(EnvironmentProblem, match="was RUNNING after 1 minutes, and is cancelled"):
-        watched(*["RUNNING"] * 5, minutes=1, cancelled=True)
-
-
-def test_the_command_reads_the_deployment_by_its_id(s3: S3) -> None:
-    place = place_of(CONF, s3.client())
+@pytest.fixture
+def deployed(cloud: Account) -> Account:
+    place = place_of(CONF, cloud.s3.client())
+    names = {x["Name"] for x in cloud.s3.client().list_buckets()["Buckets"]}
     bucket = place.root.split("/")[2]
-    s3.client().create_bucket(Bucket=bucket)
+    if bucket not in names:
+        cloud.s3.client().create_bucket(Bucket=bucket)
     place.put("deployments/d1.json", json.dumps(asdict(DEPLOYED)).encode())
-    run = ("emr", "run", "--env", "staging", "--dry-run", "--deployment")
-    said = command(Path("staging"), *run, "d1", "--", "release", "check", "--date", "2026-01-05")
-    assert said.code == 0, said.err
-    driver = json.loads(said.out)["jobDriver"]["sparkSubmit"]
-    assert driver["entryPointArguments"] == ["--conf", "staging", "release", "check", "--date", "2026-01-05"]
-    assert driver["entryPoint"] == DEPLOYED.entry
-    unknown = command(Path("staging"), *run, "d2", "--", "tables")
-    assert (unknown.code, "has no d2.json" in unknown.err) == (5, True)
+    return cloud
+
+
+def run(cloud: Account, *more: str, deployment: str = "d1") -> int:
+    return cloud.run("run", "--env", "production", *more, "--deployment", deployment, "--", *CHECK)
+
+
+def test_it_runs_to_its_end_and_ends_as_it_ends(deployed: Account) -> None:
+    deployed.fake.script = [Moment("RUNNING"), Moment("SUCCESS")]
+    assert run(deployed) == 0, deployed.err
+    [sent] = deployed.fake.called("StartJobRun")
+    assert sent["jobDriver"]["sparkSubmit"]["entryPoint"] == DEPLOYED.entry
+
+
+def test_a_check_that_fails_fails_the_command(deployed: Account) -> None:
+    deployed.fake.script = [Moment("RUNNING"), Moment("FAILED", "exit code 4")]
+    assert run(deployed) == 20
+
+
+def test_dry_run_sends_nothing_and_an_unknown_deployment_is_named(deployed: Account) -> None:
+    assert run(deployed, "--dry-run") == 0
+    assert json.loads(deployed.out)["jobDriver"]["sparkSubmit"]["entryPoint"] == DEPLOYED.entry
+    assert deployed.fake.calls == []
+    assert run(deployed, deployment="d2") == 5
+    assert "has no d2.json" in deployed.err
