@@ -159,8 +159,10 @@ def _cluster(cluster_id: str, region: str) -> str:
 
 
 def _answers(address: str) -> str:
+    if not address.startswith(("http://", "https://")):
+        raise Wrong(f"{address} is no server's address: it begins with neither http:// nor https://")
     try:
-        with urllib.request.urlopen(address, timeout=_ANSWER_S) as answer:
+        with urllib.request.urlopen(address, timeout=_ANSWER_S) as answer:  # nosec B310 # http or https, as above
             return f"{address}, {answer.status}"
     except (urllib.error.URLError, OSError) as e:
         raise Wrong(f"{address} does not answer from here: {getattr(e, 'reason', e)}") from e

@@ -27,7 +27,12 @@ def mirror() -> Path | None:
     packaged = [Path("/opt/terraform/plugins"), Path("/opt/terraform-plugins"), Path("/opt/tf-plugins")]
     usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *packaged]
     places = [Path(named)] if named else usual
-    return next((p for p in places if any((p / PROVIDER).glob("*/*"))), None)
+    return next((p for p in places if _has_provider(p / PROVIDER)), None)
+
+
+def _has_provider(folder: Path) -> bool:
+    """Unpacked, or as `terraform providers mirror` packs it."""
+    return any(folder.glob("*/*")) or any(folder.glob("terraform-provider-*.zip"))
 
 
 @dataclass(frozen=True)
