@@ -70,9 +70,7 @@ def _needed(ctx: JobContext) -> list[str]:
 def publish(ctx: JobContext, version: str) -> int:
     """Put a version's features as of the date in place, from the stored sums, with what the portfolio says of its rates. Returns
     the rows."""
-    features = features_as_of(ctx.lake, ctx.date, version)
-    found = of_portfolio(features, _rates(version)) if CREDIBLE[version] else {}
-    whole = credible_values(features, CREDIBLE[version], found)
+    whole, found = with_portfolio(features_as_of(ctx.lake, ctx.date, version), version)
     predicate = f"{windows.of_date(ctx.date)} AND feature_version = '{version}'"
     rows = ctx.lake.publish(TABLE, _in_all_columns(ctx.lake, whole), predicate, ctx.gate)
     if found:
@@ -80,13 +78,20 @@ def publish(ctx: JobContext, version: str) -> int:
     return rows
 
 
-def features_as_of(lake: Lake, date: dt.date, version: str) -> DataFrame:
-    """Features of the vehicles of policies in force at cutoff(date), from the stored sums."""
+def with_portfolio(features: DataFrame, version: str) -> tuple[DataFrame, dict[str, Estimate]]:
+    """Features with the version's credible ones, and what the portfolio says of each rate that they come from."""
+    found = of_portfolio(features, _rates(version)) if CREDIBLE[version] else {}
+    return credible_values(features, CREDIBLE[version], found), found
+
+
+def features_as_of(lake: Lake, date: dt.date, version: str, sums: DataFrame | None = None) -> DataFrame:
+    """Features of the vehicles of policies in force at cutoff(date), from the stored sums or those given, as `read_sums` has
+    them."""
     known = cutoff(date)
     insured = lake.read_known("reference.policies", known).where(valid_at(known)).select("vehicle_id").distinct()
     wanted = insured.withColumn("as_of_date", F.lit(date))
-    sums = windows.read_sums(lake, date).drop("as_of_date")
-    return feature_values(wanted.join(sums, on="vehicle_id", how="left"), version)
+    found = windows.read_sums(lake, date) if sums is None else sums
+    return feature_values(wanted.join(found.drop("as_of_date"), on="vehicle_id", how="left"), version)
 
 
 def _rates(version: str) -> list[Feature]:

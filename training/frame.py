@@ -35,7 +35,7 @@ SHRUNK_DENOMINATORS = (
 
 def needed_columns(version: str) -> list[str]:
     """Columns of a frame that training reads: key, labels, model features in every window, and distances."""
-    stems = {f.stem for f in model_features(version)} | {"km"}
+    stems = {x for f in model_features(version) for x in (f.stem, f.exposure)} | {"km"}
     return [*KEY, *LABELS, BASE_PREMIUM, *(f.name for f in FEATURES[version] if f.stem in stems)]
 
 
@@ -120,8 +120,8 @@ def feature_specs(data: Data, version: str) -> tuple[FeatureSpec, ...]:
 def _shrinkage(feature: Feature, last: pd.DataFrame) -> Shrinkage | None:
     if feature.denominator not in SHRUNK_DENOMINATORS:
         return None
-    segments, km = periods(last, feature.stem, WINDOWS_DAYS)
-    return estimate(segments, km, f"km_{feature.window_days}")
+    segments, km = periods(last, feature.stem, WINDOWS_DAYS, feature.exposure)
+    return estimate(segments, km, f"{feature.exposure}_{feature.window_days}")
 
 
 def _feature_spec(feature: Feature, rows: pd.DataFrame, exposure: Floats, shrinkage: Shrinkage | None) -> FeatureSpec:

@@ -103,7 +103,8 @@ class Scorer:
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Contributions of every feature to ln pure premium (rows x features), which reasons are the strongest of."""
         s, x = self.spec, design(rows, self.spec.features)
-        by_frequency = self.explainers[0].explained(x, s.frequency_base_margin + s.ln_offset(rows))[1]
+        # an offset moves the margin and no contribution, so rows need not have it
+        by_frequency = self.explainers[0].explained(x, s.frequency_base_margin)[1]
         by_severity = self.explainers[1].explained(x, s.severity_base_margin)[1]
         return pd.DataFrame(by_frequency + by_severity, columns=s.names, index=rows.index)
 
