@@ -51,9 +51,11 @@ def explain(lake: Lake, conf: Conf, asked: Asked) -> dict[str, Any]:
     """The explanation, as JSON knows it.
 
     Raises LakeError for a policy that is not known, a date it has no score on (naming those next to it), and a vehicle, coverage
-    or feature that its scores do not have (naming those they have).
+    or feature that its scores do not have (naming those they have), and for a role that scores without reasons.
     """
     found = _scores(lake, asked)
+    if any(row["base"] is None for row in found):
+        raise LakeError(f"{asked.role} scored in shadow, without reasons: `telematics show {TABLE}` has its prices")
     scores = [_explained(lake, conf, asked, row) for row in found]
     is_published = asked.date in read_nights(lake).published
     head = {"policy_id": asked.policy_id, "date": asked.date, "cutoff_ts": asked.cutoff, "role": asked.role}

@@ -46,7 +46,8 @@ def versions_of_night(ctx: JobContext) -> list[str]:
 
 def _needed(ctx: JobContext) -> list[str]:
     policies = ctx.lake.read_known("reference.policies", ctx.cutoff).where(valid_at(ctx.cutoff))
-    recorded = champion_of_record(ctx.lake, ctx.date).get("models", {})
+    record = champion_of_record(ctx.lake, ctx.date)
+    recorded, then = record.get("models", {}), record.get("challengers", {})
     found = set()
     for row in policies.select("coverage").distinct().collect():
         try:
@@ -57,7 +58,12 @@ def _needed(ctx: JobContext) -> list[str]:
         found.add(model.scorer.spec.feature_version)
         small = canary(ctx.conf, model.model)
         found |= {small[0].scorer.spec.feature_version} if small else set()
-        found |= {m.scorer.spec.feature_version for m in challengers(ctx.conf, model.model).ready.values()}
+        shadows = (
+            [load(ctx.conf, *name) for name in then.get(row[0], {}).values()]
+            if record
+            else challengers(ctx.conf, model.model).ready.values()
+        )
+        found |= {m.scorer.spec.feature_version for m in shadows}
     return sorted(found)
 
 

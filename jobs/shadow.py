@@ -71,7 +71,8 @@ def _row(ctx: JobContext, p: Pair, moves: Row | None, before: Row | None, new: l
     values = {
         "score_date": ctx.date, "coverage": p.coverage, "alias": p.alias, "model_name": p.model, "model_version": p.version,
         "champion_version": p.champion, "scored": moves["scored"] if moves else 0, "why_not": p.why,
-        "mean_price_change": moves["price"] / moves["price_before"] - 1 if moves else None,
+        # sums of doubles differ by partitioning; a rerun states the same
+        "mean_price_change": rounded(moves["price"] / moves["price_before"] - 1) if moves else None,
         **{x: moves[x] / moves["scored"] if moves else None for x in MOVES},
         "first_shadow_date": since, "claims": (before["claims"] if before else 0) + sum(x["claims"] for x in mine),
         "car_years": rounded((before["car_years"] if before else 0.0) + math.fsum(x["years"] for x in mine)),

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from jobs.explaining import Asked, explain
 from jobs.nights import Attempt, record
 from jobs.score import run
 from lake.conf import Conf, load_conf
 from lake.delta import Lake
-from lake.errors import InputError, ModelRefused
+from lake.errors import InputError, LakeError, ModelRefused
 from registry.challengers import end_challenger, set_challenger
 from registry.log import register
 from registry.store import connect
@@ -134,3 +135,9 @@ def test_aliases_that_are_no_challengers_are_refused(both: Conf) -> None:
         set_challenger(both, choose(both, MODEL, "1"), "challenger")
     with pytest.raises(InputError, match="no version of pure-premium-liability is challenger-c"):
         end_challenger(both, MODEL, "challenger-c")
+
+
+def test_a_challengers_price_is_not_explained_for_it_has_no_reasons(book: Lake, both: Conf) -> None:
+    run(context(book, both, D))
+    with pytest.raises(LakeError, match="challenger scored in shadow, without reasons"):
+        explain(book, both, Asked("p1", D, role="challenger"))
