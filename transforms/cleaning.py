@@ -41,6 +41,9 @@ def clean(track: Track, starts: Flags, stuck_s: float) -> Cleaned:
     is_stuck = stuck(measured, starts, stuck_s)
     if is_stuck.any():
         measured = measured.without(is_stuck, "speed_mps", "lat", "lon", "accel_lon_mps2", "accel_lat_mps2")
+    repeated = held(measured, starts)
+    if repeated.any():
+        measured = measured.without(repeated, "lat", "lon")
     is_jump = jumps(measured, starts)
     if is_jump.any():
         measured = measured.without(is_jump, "lat", "lon")
@@ -70,6 +73,15 @@ def stuck(track: Track, starts: Flags, stuck_s: float) -> Flags:
     first, last = runs_of(repeats, starts)
     lasts = track.ms[last] - track.ms[first - 1] >= stuck_s * MS_PER_S
     return between(first[lasts], last[lasts], len(track))
+
+
+def held(track: Track, starts: Flags) -> Flags:
+    """Positions that a moving car repeats to the last digit within a second: the receiver is slower than the points, and a fix
+    that is held is no new one."""
+    same = np.zeros(len(track), bool)
+    same[1:] = (track.lat[1:] == track.lat[:-1]) & (track.lon[1:] == track.lon[:-1]) & (np.diff(track.ms) < MS_PER_S)
+    found: Flags = same & ~starts & (track.speed_mps >= MOVING_MPS)
+    return found
 
 
 def jumps(track: Track, starts: Flags) -> Flags:

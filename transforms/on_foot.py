@@ -53,8 +53,11 @@ def _fast(track: Track, stretches: Flags) -> Flags:
     begin_ms = track.ms[np.flatnonzero(stretches)]
     axis = (track.ms - begin_ms[stretch]) + stretch * _SPAN_MS
     half = int(WINDOW_S * MS_PER_S / 2)
-    since = np.searchsorted(axis, axis - half)
-    until = np.searchsorted(axis, axis + half, side="right") - 1
+    # at least from the point before to the one after, for devices that report more seldom than the window is long
+    rows = np.arange(len(track))
+    since = np.minimum(np.searchsorted(axis, axis - half), np.where(stretches, rows, rows - 1))
+    last = np.r_[stretches[1:], True]
+    until = np.maximum(np.searchsorted(axis, axis + half, side="right") - 1, np.where(last, rows, rows + 1))
     metres = great_circle_m(track.lat[since], track.lon[since], track.lat[until], track.lon[until])
     seconds = np.maximum(track.ms[until] - track.ms[since], MS_PER_S) / MS_PER_S
     displaced = metres / seconds

@@ -47,9 +47,9 @@ def with_vehicle(trips: DataFrame, devices: DataFrame) -> DataFrame:
 def with_counted_device(mapped: DataFrame) -> DataFrame:
     """Trips of a vehicle with is_counted: whether no better device recorded any of the same driving.
 
-    Two devices in one car record the same driving at the same time: a trip counts unless it overlaps one of a device that has
-    the longer covered time on that local day, or as long and comes first by name. A device that replaces another in the course of
-    the day adds its own trips.
+    Two devices in one car record the same driving at the same time: a trip counts unless half of it or more was recorded by a
+    device that has the longer covered time on that local day, or as long and comes first by name. A device that replaces another
+    in the course of the day adds its own trips.
     """
     device_day = Window.partitionBy(*_DAY, "source", "device_id")
     best = Window.partitionBy(*_DAY).orderBy(F.desc("_covered"), F.asc("source"), F.asc("device_id"))
@@ -57,11 +57,15 @@ def with_counted_device(mapped: DataFrame) -> DataFrame:
     # at most a day's trips of a car, so an array of them is small
     others = F.collect_list(F.struct("_rank", "start_ts", "end_ts")).over(Window.partitionBy(*_DAY))
 
-    def is_same_driving(other: Column) -> Column:
-        overlaps = (other["start_ts"] < F.col("end_ts")) & (other["end_ts"] > F.col("start_ts"))
-        return (other["_rank"] < F.col("_rank")) & overlaps
+    def shared_us(other: Column) -> Column:
+        begin, end = F.greatest(other["start_ts"], F.col("start_ts")), F.least(other["end_ts"], F.col("end_ts"))
+        return F.when(other["_rank"] < F.col("_rank"), F.greatest(F.unix_micros(end) - F.unix_micros(begin), F.lit(0))).otherwise(
+            0
+        )
 
-    counted = ranked.withColumn("_others", others).withColumn("is_counted", ~F.exists("_others", is_same_driving))
+    shared = F.aggregate(F.transform("_others", shared_us), F.lit(0).cast("bigint"), lambda a, b: a + b)
+    lasts_us = F.unix_micros("end_ts") - F.unix_micros("start_ts")
+    counted = ranked.withColumn("_others", others).withColumn("is_counted", (shared == 0) | (2 * shared < lasts_us))
     return counted.drop("_covered", "_rank", "_others")
 
 

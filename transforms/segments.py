@@ -3,16 +3,16 @@
 import numpy as np
 
 from lake.driving import DrivingRules
-from transforms.cleaning import MS_PER_S
+from transforms.cleaning import MOVING_MPS, MS_PER_S
 from transforms.on_foot import on_foot
 from transforms.steps import Steps
-from transforms.track import Flags, Small, Track, begins, between, runs_of
+from transforms.track import Flags, Small, Track, begins, between, great_circle_m, runs_of
 
 DRIVING, ON_FOOT, PARKED = 0, 1, 2
 MODES = ("driving", "on_foot", "parked")
 MS_A_DAY = 86_400_000
-MOVED_MM = 100_000
-"""A trip of which no point moves is parked unless it gets this far: the noise of two positions makes some ten metres."""
+MOVED_M = 100.0
+"""A trip of which no measured speed says that it moves is parked unless it gets so far from its first position."""
 
 
 def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -> tuple[Flags, Small]:
@@ -34,16 +34,21 @@ def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -
     if source.ignition_off_s is not None:
         _park(track, stretches, track.ignition == 0, source.ignition_off_s, mode, cuts, keep_last=False)
     starts = stretches | cuts | begins(mode)
-    mode[(mode == DRIVING) & ~_moves(steps, starts)] = PARKED
+    mode[(mode == DRIVING) & ~_moves(track, starts)] = PARKED
     midnight = begins(track.ms // MS_A_DAY) & (mode == PARKED)
     return starts | midnight, mode
 
 
-def _moves(steps: Steps, starts: Flags) -> Flags:
+def _moves(track: Track, starts: Flags) -> Flags:
     """Whether a point's trip moves."""
     first = np.flatnonzero(starts)
-    moves = np.logical_or.reduceat(steps.is_moving, first) | (np.add.reduceat(steps.distance_mm, first) >= MOVED_MM)
-    of_point: Flags = np.repeat(moves, np.diff(np.r_[first, len(starts)]))
+    trip = np.cumsum(starts) - 1
+    moves: Flags = track.speed_mps >= MOVING_MPS
+    at = np.flatnonzero(track.has_position)
+    if len(at):
+        origin = at[np.searchsorted(at, first).clip(max=len(at) - 1)][trip[at]]
+        moves[at] |= great_circle_m(track.lat[origin], track.lon[origin], track.lat[at], track.lon[at]) >= MOVED_M
+    of_point: Flags = np.logical_or.reduceat(moves, first)[trip]
     return of_point
 
 

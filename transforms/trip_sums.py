@@ -55,7 +55,8 @@ def _summed(cleaned: Cleaned, steps: Steps, mode: Small, firmwares: list[str | N
     first = np.flatnonzero(steps.starts)
     trip = np.cumsum(steps.starts) - 1
     interval_ms = _mean_interval(steps, first)
-    chosen = np.searchsorted(_limits_ms(rules), interval_ms)
+    # a trip without a covered step that moves is sampled too seldom for any rules
+    chosen = np.where(interval_ms > 0, np.searchsorted(_limits_ms(rules), interval_ms), len(rules.rules))
     lon_scale, lat_scale, is_calibrated = factors_by_firmware(rules, firmwares, track.firmware[first])
     by_rules = np.minimum(chosen, len(rules.rules) - 1)
     is_levelled = np.array([x.level_mount for x in rules.rules])[by_rules]
@@ -117,7 +118,7 @@ def _sums(cleaned: Cleaned, steps: Steps, first: Ints, by_rules: Ints, rules: Dr
         "points": np.ones(len(track), np.int64), "jump_points": cleaned.is_jump, "stuck_points": cleaned.is_stuck,
         "inaccurate_points": track.inaccurate, "positions": track.has_position, "speeds": ~np.isnan(track.speed_mps),
         "haversine_mm": np.nan_to_num(steps.haversine_mm), "integral_mm": np.nan_to_num(steps.integral_mm),
-        "distance_mm": steps.distance_mm,
+        "distance_mm": steps.distance_mm, **_of_both(steps),
     }  # fmt: skip
     times = {
         "covered_ms": True, "moving_ms": moving, "idle_ms": ~moving & ~np.isnan(steps.motion_mps),
@@ -133,6 +134,15 @@ def _sums(cleaned: Cleaned, steps: Steps, first: Ints, by_rules: Ints, rules: Dr
         "max_speed_mps": np.fmax.reduceat(track.speed_mps, first),
         **_ends(track, trip),
         "quality": _quality(summed),
+    }
+
+
+def _of_both(steps: Steps) -> dict[str, Floats]:
+    """Both distances of the points that have both, where they can be held against each other."""
+    both = ~(np.isnan(steps.haversine_mm) | np.isnan(steps.integral_mm))
+    return {
+        f"both_{name}_mm": np.where(both, values, 0.0)
+        for name, values in (("haversine", steps.haversine_mm), ("integral", steps.integral_mm))
     }
 
 
@@ -155,8 +165,8 @@ def _quality(sums: dict[str, Any]) -> Floats:
     covered = np.where(duration > 0, sums["covered_ms"] / np.maximum(duration, 1.0), 1.0)
     unsound = sums["jump_points"] + sums["stuck_points"] + sums["inaccurate_points"]
     sound = 1.0 - np.minimum(unsound, sums["points"]) / sums["points"]
-    smaller, larger = (f(sums["haversine_mm"], sums["integral_mm"]) for f in (np.minimum, np.maximum))
-    agreement = np.where(smaller >= AGREES_FROM_MM, smaller / np.maximum(larger, 1), 1.0)
+    smaller, larger = (f(sums["both_haversine_mm"], sums["both_integral_mm"]) for f in (np.minimum, np.maximum))
+    agreement = np.where(larger >= AGREES_FROM_MM, smaller / np.maximum(larger, 1), 1.0)
     quality: Floats = np.round(covered * sound * agreement, QUALITY_DIGITS)
     return quality
 

@@ -13,7 +13,7 @@ def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
     """One row a trip in the columns of silver.trips, with `events` (and `cells`) besides, from transforms.drives.drives.
 
     `prefers_speed` are the sources whose distance_method is speed. known_from is the largest received_ts of the
-    trip's points. A step of at most 10 s counts towards the time sums, under the state of its later point.
+    trip's points. A covered step counts towards the time sums, under the state of its later point.
     """
     identity = F.concat_ws("|", "source", "device_id", F.col("start_us").cast("string"), "segmentation_version")
     times = {

@@ -122,3 +122,140 @@ def test_a_trip_without_position_has_the_zone_of_its_source() -> None:
     ]
     with pytest.raises(ValueError, match="unknown time zone 'Guayaquil'"):
         shipped(zone="Guayaquil")
+
+
+M_PER_DEG = 111_195.08
+
+
+def north(metres: np.ndarray) -> np.ndarray:
+    return 45.0 + metres / M_PER_DEG
+
+
+@pytest.mark.parametrize("hertz", [1, 5, 10])
+def test_noise_of_speed_makes_no_events_at_any_rate(hertz: int) -> None:
+    rng = np.random.default_rng(4)
+    seconds = np.arange(0, 600, 1 / hertz)
+    speed = 15.0 + rng.normal(0.0, 0.1, len(seconds))
+    assert events(drives(shipped(), seconds, speed_mps=speed)) == []
+    whole = np.floor((15.0 + 0.8 * np.sin(seconds / 4)) * 3.6) / 3.6
+    assert events(drives(shipped(), seconds, speed_mps=whole)) == []
+
+
+def test_a_brake_at_ten_hertz_is_one_event_of_its_peak() -> None:
+    seconds = np.arange(0, 60, 0.1)
+    speed = np.interp(seconds, [0, 30, 33, 60], [20.0, 20.0, 8.0, 8.0])
+    assert [(x[0], x[3]) for x in events(drives(shipped(), seconds, speed_mps=speed))] == [(BRAKE, pytest.approx(4.0, abs=0.05))]
+
+
+def test_what_is_sampled_too_seldom_has_neither_events_nor_their_exposure() -> None:
+    seconds = np.arange(0, 1_800, 30)
+    accel = np.zeros(60)
+    accel[[10, 20, 30]] = -4.0
+    given = {"speed_mps": 20.0, "accel_lon_mps2": accel, "limit_mps": 10.0, "phone": 1}
+    found = drives(shipped(), seconds, **given)
+    assert (events(found), found.trips["harsh_known_mm"][0], found.trips["limit_known_ms"][0]) == ([], 0, 0)
+
+
+def tunnel(fixes: bool) -> dict[str, np.ndarray]:
+    """60 s at 20 m/s, a stand of 60 s and 60 s at 20 m/s, the middle of it with or without fixes."""
+    speed = np.r_[np.full(60, 20.0), np.zeros(60), np.full(60, 20.0)]
+    lat = north(np.cumsum(speed))
+    lat[30:150] = lat[30:150] if fixes else np.nan
+    return {"speed_mps": speed, "lat": lat, "lon": np.where(np.isnan(lat), np.nan, 9.0)}
+
+
+@pytest.mark.parametrize("fixes", [True, False])
+def test_a_stand_where_fixes_are_lost_loses_no_distance(fixes: bool) -> None:
+    found = drives(shipped(), np.arange(180), **tunnel(fixes)).trips
+    # 118 steps at 20 m/s, and half a step to the stand and from it by speed
+    assert found["distance_mm"][0] == pytest.approx(119 * 20_000, abs=20_100)
+    assert found["moving_mm"][0] == pytest.approx(found["distance_mm"][0], abs=20_100)
+
+
+def test_a_first_fix_a_second_late_after_a_pause_keeps_what_was_driven_in_it() -> None:
+    seconds = np.r_[np.arange(60), np.arange(200, 260)]
+    metres = np.r_[np.arange(60) * 20.0, np.full(60, 59 * 20.0 + 2_500)]
+    lat, speed = north(metres), np.r_[np.full(60, 20.0), np.zeros(60)]
+    lat[60] = np.nan
+    found = drives(shipped(), seconds, speed_mps=speed, lat=lat, lon=9.0).trips
+    assert found["distance_mm"][0] == pytest.approx(59 * 20_000 + 2_500_000, abs=500)
+
+
+def test_out_and_back_without_fixes_is_what_the_speed_says() -> None:
+    metres = np.r_[np.arange(360), np.arange(360)[::-1]] * 20.0
+    lat = north(metres)
+    lat[60:660] = np.nan
+    found = drives(shipped(), np.arange(720), speed_mps=20.0, lat=lat, lon=9.0).trips
+    assert found["distance_mm"][0] == pytest.approx(719 * 20_000, abs=41_000)
+    assert found["moving_mm"][0] == pytest.approx(719 * 20_000, abs=41_000)
+
+
+@pytest.mark.parametrize("method", ["speed", "haversine"])
+def test_what_speed_has_counted_is_not_counted_again_by_position(method: str) -> None:
+    # fixes lost for 300 s at 20 m/s, then a silence of 200 s at a stand, then the fix
+    seconds = np.r_[np.arange(361), np.arange(560, 620)]
+    speed = np.r_[np.full(360, 20.0), np.zeros(61)]
+    lat = north(np.r_[np.arange(361) * 20.0, np.full(60, 7_200.0)])
+    lat[60:361] = np.nan
+    found = drives(shipped(distance_method=method), seconds, speed_mps=speed, lat=lat, lon=9.0).trips
+    assert found["distance_mm"][0] == pytest.approx(7_200_000, abs=15_000)
+
+
+def test_a_receiver_that_reads_nought_on_a_drive_is_not_believed_and_costs_quality() -> None:
+    lat = north(np.arange(1_200) * 20.0)
+    found = drives(shipped(), np.arange(1_200), speed_mps=0.0, lat=lat, lon=9.0)
+    assert [mode for mode, _, _ in spans(found)] == ["driving"]
+    assert found.trips["distance_mm"][0] == pytest.approx(1_199 * 20_000, abs=1_000)
+    assert found.trips["quality"][0] < 0.05
+
+
+@pytest.mark.parametrize("every_s", [30, 120])
+def test_a_parked_tracker_does_not_drive_by_the_noise_of_its_positions(every_s: int) -> None:
+    rng = np.random.default_rng(5)
+    seconds = np.arange(0, 36_000, every_s)
+    lat, lon = (x + rng.normal(0.0, 5.0, len(seconds)) / M_PER_DEG for x in (45.0, 9.0))
+    for given in ({"speed_mps": 0.0}, {}):
+        found = drives(shipped(), seconds, lat=lat, lon=lon, **given)
+        assert {mode for mode, _, _ in spans(found)} == {"parked"}
+
+
+def test_a_carried_phone_that_reports_every_half_minute_drives() -> None:
+    seconds = np.arange(0, 1_800, 30)
+    metres = np.interp(seconds, [0, 600, 1_200, 1_800], [0.0, 700.0, 9_700.0, 10_400.0])
+    found = spans(drives(shipped(carried=True, covered_step_s=30), seconds, lat=north(metres), lon=9.0))
+    assert [mode for mode, _, _ in found] == ["on_foot", "driving", "on_foot"]
+    [(_, begin, end)] = [x for x in found if x[0] == "driving"]
+    assert abs(begin - 600) <= 60 and abs(end - 1_200) <= 60
+
+
+def test_a_fix_that_is_held_between_points_is_no_jump() -> None:
+    seconds = np.arange(0, 120, 0.1)
+    found = drives(shipped(), seconds, speed_mps=20.0, lat=north(np.floor(seconds) * 20.0), lon=9.0).trips
+    assert found["distance_mm"][0] == pytest.approx(119_900 * 20, rel=0.01)
+    assert found["jump_points"][0] == 0
+
+
+def test_most_stands_are_known_in_spite_of_noise() -> None:
+    rng = np.random.default_rng(6)
+    over = 0
+    for _ in range(100):
+        speed = np.r_[np.full(60, 12.0), np.abs(rng.normal(0.0, 0.1, 300)), np.full(60, 12.0)]
+        lat, lon = (x + rng.normal(0.0, 3.0, 420) / M_PER_DEG for x in (north(np.cumsum(np.where(speed > 1, speed, 0.0))), 9.0))
+        found = drives(shipped(), np.arange(420), speed_mps=speed, lat=lat, lon=lon).trips
+        over += found["distance_mm"][0] > found["integral_mm"][0] + 300_000
+    assert over <= 5
+
+
+def test_holes_in_the_speed_are_bridged() -> None:
+    speed = np.full(600, 20.0)
+    speed[5::10] = np.nan
+    found = drives(shipped(), np.arange(600), speed_mps=speed).trips
+    assert found["distance_mm"][0] == found["moving_mm"][0] == 599 * 20_000
+    assert (found["moving_ms"][0], found["covered_ms"][0]) == (599_000, 599_000)
+
+
+def test_distances_are_held_against_each_other_where_both_were_measured() -> None:
+    lat, few = north(np.arange(1_200) * 20.0), np.full(1_200, np.nan)
+    few[:27] = 20.0
+    found = [drives(shipped(), np.arange(1_200), speed_mps=v, lat=lat, lon=9.0).trips["quality"][0] for v in (few, 20.0, 10.0)]
+    assert found == pytest.approx([1.0, 1.0, 0.5], abs=0.01)
