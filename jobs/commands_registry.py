@@ -214,9 +214,11 @@ def history(
     found = read(conf, choose(conf, model).model)
     for entry in found.entries:
         print(entry.describe())
+    for entry in found.beyond:
+        print(f"{entry.describe()}  NOT ANCHORED: counts for nothing")
     print(f"broken: {found.broken}" if found.broken else f"{len(found.entries)} entries, unbroken, as anchored")
     if verify:
-        found.sound()
+        found.complete()
 
 
 @registry_app.command("inventory")

@@ -7,12 +7,9 @@ from lake.errors import ModelRefused
 from registry.history import APPROVED, REJECTED, Entry, History, read
 
 
-def refuse_unapproved(conf: Conf, model: str, version: str, digest: str, anchored: bool = True) -> Entry:
-    """The approval of a version whose files have the digest. Raises ModelRefused saying what is missing and what to run.
-
-    `anchored` is False where the second place cannot be asked: then the chain alone is checked.
-    """
-    return approval_of(read(conf, model, anchored).sound(), conf, model, version, digest)
+def refuse_unapproved(conf: Conf, model: str, version: str, digest: str) -> Entry:
+    """The approval of a version whose files have the digest. Raises ModelRefused saying what is missing and what to run."""
+    return approval_of(read(conf, model).sound(), conf, model, version, digest)
 
 
 def approval_of(history: History, conf: Conf, model: str, version: str, digest: str) -> Entry:

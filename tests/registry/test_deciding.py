@@ -1,5 +1,6 @@
 """Versions move only through gates, by somebody else than their author, and what was decided cannot be changed afterwards."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -13,6 +14,7 @@ import pytest
 from lake.conf import Conf, load_conf
 from lake.errors import ConfigError, EnvironmentProblem, InputError, ModelRefused
 from registry import history as h
+from registry.actors import Actor
 from registry.canary import Share, canary, set_canary, verdict, withdraw
 from registry.champion import champion, load
 from registry.comparing import compare, rival
@@ -264,3 +266,45 @@ def test_a_champion_that_cannot_be_loaded_keeps_nobody_from_training(conf: Conf)
     spec.write_text(content)
     found = rival(conf, MODEL)
     assert found is not None and found.scorer is not None
+
+
+def test_an_entry_behind_the_anchor_counts_for_nothing(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
+    reject(conf, version(conf, "2"), REVIEWER, "for good")
+    found = h.read(conf, MODEL)
+    count, path = len(found.entries), Path(conf.registry_history) / MODEL / f"{len(found.entries) + 1:012d}.json"
+    digest = load(conf, MODEL, "2").digest
+    detail = {"digest": digest, "expires": "2099-01-01", "conditions": [], "waivers": [], "gates": [], "rollback_target": "1"}
+    forged = h.Entry(count + 1, "", MODEL, "1", h.REJECTED, Actor("root", True, "AWS"), "", detail, found.hashes[-1])
+    path.write_bytes(forged.body())
+    monkeypatch.setattr(h, "PAUSE_S", 0.0)
+    assert champion(conf, "liability").version == "1"
+    assert (len(h.read(conf, MODEL).entries), h.read(conf, MODEL).beyond) == (count, (forged,))
+    with pytest.raises(ModelRefused, match=r"not anchored, so it counts for nothing: .* rejected by root"):
+        h.read(conf, MODEL).complete()
+    with pytest.raises(ModelRefused, match=r"written and not anchored: .* rejected by root"):
+        reject(conf, version(conf, "2"), REVIEWER, "no")
+    # while MLflow does not answer it takes away what was given, and gives nothing
+    down = conf.model_copy(update={"mlflow_tracking_uri": DOWN})
+    with pytest.raises(ModelRefused, match=r"version 1 was rejected"):
+        champion(down, "liability")
+    path.write_bytes(dataclasses.replace(forged, version="2", action=h.APPROVED).body())
+    pointer = next(Path(conf.lake).rglob("cache/*/champion.json"))
+    kept = pointer.read_text()
+    pointer.write_text(json.dumps(json.loads(kept) | {"version": "2", "run_id": version(conf, "2").run_id}))
+    with pytest.raises(ModelRefused, match=r"version 2 was rejected: for good"):
+        champion(down, "liability")
+    pointer.write_text(kept)
+    path.unlink()
+
+
+def test_who_was_killed_before_anchoring_finishes_it(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h, "PAUSE_S", 0.0)
+    count = len(h.read(conf, MODEL).entries)
+    with monkeypatch.context() as killed:
+        killed.setattr(h, "_anchor", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            reject(conf, version(conf, "2"), REVIEWER, "slow")
+    with pytest.raises(ModelRefused, match=r"not anchored: .* rejected by rev .*slow; who wrote it"):
+        reject(conf, version(conf, "2"), Actor("eve", False, "claimed"), "slow")
+    reject(conf, version(conf, "2"), REVIEWER, "slow")
+    assert len(h.read(conf, MODEL).complete().entries) == count + 1
