@@ -24,6 +24,8 @@ PAUSE_S = 0.25
 """Between attempts: as long as somebody else needs to anchor what they wrote."""
 REGISTERED, APPROVED, REJECTED, PROMOTED, ROLLED_BACK = "registered", "approved", "rejected", "promoted", "rolled back"
 CANARY, CANARY_WITHDRAWN = "canary", "canary withdrawn"
+WITHDRAWN = "withdrawn"
+"""A champion that was taken out of force with nobody in its place."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,31 @@ class History:
     def last(self, version: str, *actions: str) -> Entry | None:
         """The version's last entry of these actions."""
         return next((e for e in reversed(self.of(version)) if e.action in actions), None)
+
+    def registered(self, version: str) -> Entry:
+        """How a version came to be: author and digest of its files. Raises ModelRefused where the history does not say."""
+        found = self.last(version, REGISTERED)
+        if found is None:
+            raise ModelRefused(f"no history says who registered version {version} and with which files: train it again")
+        return found
+
+    def state(self, version: str) -> str:
+        """champion, or what was last decided about a version; a version of which nothing was is a candidate, not approved."""
+        if version == self.champion:
+            return "champion"
+        last = self.last(version, APPROVED, REJECTED, WITHDRAWN)
+        return "candidate, not approved" if last is None else last.action
+
+    @property
+    def crowned(self) -> Entry | None:
+        """The entry that says which version is in force, or that none is."""
+        return next((e for e in reversed(self.entries) if e.action in (PROMOTED, ROLLED_BACK, WITHDRAWN)), None)
+
+    @property
+    def champion(self) -> str | None:
+        """The version in force, None for none."""
+        last = self.crowned
+        return None if last is None or last.action == WITHDRAWN else last.version
 
     def sound(self) -> "History":
         """Itself. Raises ModelRefused saying what is wrong with the chain."""
