@@ -1,11 +1,13 @@
 # Everything one types while working on the project; `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench lock doctor clean distclean
+.PHONY: help install demo test lint format bench lock tools doctor clean distclean
 .DELETE_ON_ERROR:
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
+SHIPPED := lake transforms expectations training registry monitoring jobs simulator emr conf benchmarks setup.py
 IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 
 help: ## what can be made (this)
@@ -19,11 +21,12 @@ demo: $(STAMP) ## simulate a fleet, train, promote, run three nights and say wha
 test: $(STAMP) ## the whole test suite, in local-mode Spark, by two workers: much of it is waiting
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-lint: $(STAMP) ## style, formatting, types, layers
+lint: $(STAMP) ## style, formatting, types, layers, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r $(SHIPPED)
 
 format: $(STAMP) ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
@@ -35,6 +38,14 @@ bench: $(STAMP) ## measure against peers in the same run, print the ratios
 lock: $(STAMP) ## pin requirements.in anew into requirements.lock, keeping the pins that still fit
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  requirements.in -o requirements.lock
+	printf 'checkov==3.3.30\npip-audit\n' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  - -o .ci/tools.lock
+
+# apart from .venv, whose pins its own would move
+tools: $(STAMP) ## install checkov and pip-audit (emr/terraform, locked packages) into an environment of their own
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(TOOLS)
+	@VIRTUAL_ENV=$(abspath $(TOOLS)) $(BIN)/uv pip install -q --require-hashes -r .ci/tools.lock
+	@$(TOOLS)/bin/checkov --version
 
 doctor: $(STAMP) ## check Python, Java, jars, disk and write access, and say how to mend each
 	$(BIN)/telematics doctor
@@ -44,8 +55,8 @@ clean: ## remove the demo's lake and every cache, keep .venv
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-distclean: clean ## clean, and remove .venv
-	rm -rf $(VENV)
+distclean: clean ## clean, and remove .venv and that of the tools
+	rm -rf $(VENV) $(TOOLS)
 
 # pip brings uv, hashes checked; uv brings the rest in a minute where pip takes several
 $(STAMP): requirements.lock setup.py pyproject.toml

@@ -26,7 +26,7 @@ setup(
         "monitoring": ["templates/*"],
         "training": ["templates/*"],
         "jobs": ["templates/*"],
-        "emr": ["throughput.yml", "environment/*.sh", "environment/*.lock"],
+        "emr": ["throughput.yml", "settings.yml", "environment/*.sh", "environment/*.lock"],
         "": ["*.html", "*.j2"],
     },
     install_requires=runtime_requirements(),

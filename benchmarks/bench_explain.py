@@ -48,11 +48,11 @@ def run() -> list[Row]:
 
 def model() -> tuple[Explainer, np.ndarray]:
     """A Poisson booster with missing values in a twentieth of its features, and rows for it."""
-    random = np.random.default_rng(0)
-    x = random.normal(size=(2 * ROWS, FEATURES))
-    x[random.random(x.shape) < 0.05] = np.nan  # noqa: PLR2004
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2 * ROWS, FEATURES))
+    x[rng.random(x.shape) < 0.05] = np.nan  # noqa: PLR2004
     seen = np.nan_to_num(x)
-    y = random.poisson(np.exp(-2.5 + 0.3 * seen[:, 0] + 0.2 * seen[:, 1] * seen[:, 2])).astype(float)
+    y = rng.poisson(np.exp(-2.5 + 0.3 * seen[:, 0] + 0.2 * seen[:, 1] * seen[:, 2])).astype(float)
     features = tuple(FeatureSpec(name=f"f{j}", text="", unit="") for j in range(FEATURES))
     recipe = Recipe("frequency", {"objective": "count:poisson", "max_depth": DEPTH, "eta": 0.05, "tree_method": "hist"}, TREES)
     booster = fit(recipe, Problem(x, features, y, np.full(len(x), -2.5)), TREES, seed=1)

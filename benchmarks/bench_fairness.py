@@ -22,14 +22,14 @@ def run() -> list[Row]:
 
 
 def _called(seed: int, planted: bool) -> list[str]:
-    random = np.random.default_rng([seed, int(planted)])
-    x = random.normal(size=(POLICIES, FEATURES))
-    member = random.random(POLICIES) < 0.3  # noqa: PLR2004
+    rng = np.random.default_rng([seed, int(planted)])
+    x = rng.normal(size=(POLICIES, FEATURES))
+    member = rng.random(POLICIES) < 0.3  # noqa: PLR2004
     if planted:
         shift = (member - member.mean()) / member.std()
         x[:, 0] = np.sqrt(PLANTED_R2) * shift + np.sqrt(1 - PLANTED_R2) * x[:, 0]
     # what a source says of each policy is right for four fifths, and its probabilities are right on average
-    said = np.where(random.random(POLICIES) < 0.8, member, ~member)  # noqa: PLR2004
+    said = np.where(rng.random(POLICIES) < 0.8, member, ~member)  # noqa: PLR2004
     probability = np.where(said, member[said].mean(), member[~said].mean())
     ids = pd.Series([f"p{i}" for i in range(POLICIES)])
     groups = pd.DataFrame({"policy_id": ids, "group_name": "g", "probability": probability})

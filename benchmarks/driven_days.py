@@ -88,21 +88,21 @@ class Book:
 
     def _content(self, day: int) -> dict[str, Ints]:
         """What a day's drivers drove, by column and term, and `row`, who they are."""
-        random = np.random.default_rng([1, day])
-        row = np.flatnonzero(random.random(self.policies) < DRIVING_SHARE)
+        rng = np.random.default_rng([1, day])
+        row = np.flatnonzero(rng.random(self.policies) < DRIVING_SHARE)
         self.drives[day, row] = True
         n = len(row)
-        distance = random.integers(1_000, 60_000, n) * 1_000
+        distance = rng.integers(1_000, 60_000, n) * 1_000
         found: dict[str, Ints] = {"row": row, "distance_mm": distance, "moving_ms": distance // 1_000_000 * _MS_A_KM}
         for whole, parts in _SHARES_OF.items():
-            found |= {name: found[whole] // random.integers(5, 50, n) for name in parts}
+            found |= {name: found[whole] // rng.integers(5, 50, n) for name in parts}
         for whole, parts in _SAME_AS.items():
             found |= dict.fromkeys(parts, found[whole])
         found["road_known_mm"] = found["motorway_mm"] + found["main_mm"] + found["local_mm"]
         ladder = [c.name for c in POLICY_DAYS.columns if c.unit == "events" and c.name not in _COUNTS]
-        found |= {name: random.integers(0, 4, n) for name in ladder}
-        found |= {name: random.integers(1, most, n) for name, most in _COUNTS.items()}
-        found["pattern"] = random.integers(0, _PATTERNS, n)
+        found |= {name: rng.integers(0, 4, n) for name in ladder}
+        found |= {name: rng.integers(1, most, n) for name, most in _COUNTS.items()}
+        found["pattern"] = rng.integers(0, _PATTERNS, n)
         return found
 
     def _table(self, day: int) -> pa.Table:

@@ -34,35 +34,35 @@ def write_points(folder: Path, points: int, seed: int = 1) -> Path:
     return folder
 
 
-def _points(devices: np.ndarray, random: np.random.Generator) -> pa.Table:
+def _points(devices: np.ndarray, rng: np.random.Generator) -> pa.Table:
     trips = len(devices) * TRIPS_A_DEVICE
     rows = trips * POINTS_A_TRIP
     second = np.tile(np.arange(POINTS_A_TRIP), trips)
     trip_of_device = np.repeat(np.tile(np.arange(TRIPS_A_DEVICE), len(devices)), POINTS_A_TRIP)
     event_us = START_US + (trip_of_device * HOURS_BETWEEN_TRIPS * 3600 + second) * 1_000_000
-    speed = np.clip(MEAN_SPEED_MPS + np.cumsum(random.normal(0, 0.5, (trips, POINTS_A_TRIP)), axis=1).ravel(), 0, 40)
+    speed = np.clip(MEAN_SPEED_MPS + np.cumsum(rng.normal(0, 0.5, (trips, POINTS_A_TRIP)), axis=1).ravel(), 0, 40)
     speed[second % STOPS_EVERY < STOP_S] = 0.0
     travelled = np.cumsum(speed.reshape(trips, POINTS_A_TRIP), axis=1).ravel()
-    lat = 45.0 + travelled / M_PER_DEG + random.normal(0, 2e-5, rows)
-    lat += np.where(random.random(rows) < JUMP_SHARE, JUMP_DEG, 0.0)
+    lat = 45.0 + travelled / M_PER_DEG + rng.normal(0, 2e-5, rows)
+    lat += np.where(rng.random(rows) < JUMP_SHARE, JUMP_DEG, 0.0)
     ids = np.repeat([f"device-{d:06d}" for d in devices], TRIPS_A_DEVICE * POINTS_A_TRIP)
-    order = random.permutation(rows)
+    order = rng.permutation(rows)
     stamp = pa.timestamp("us", tz="UTC")
     columns = {
         "source": pa.array(np.full(rows, "sim_phone")),
         "device_id": pa.array(ids[order]),
         "event_ts": pa.array(event_us[order]).cast(stamp),
-        "record_id": pa.array(np.frombuffer(hexlify(random.bytes(ID_BYTES * rows)), f"S{2 * ID_BYTES}")).cast(pa.string()),
+        "record_id": pa.array(np.frombuffer(hexlify(rng.bytes(ID_BYTES * rows)), f"S{2 * ID_BYTES}")).cast(pa.string()),
         "received_ts": pa.array(event_us[order] + 60_000_000).cast(stamp),
         "lat": pa.array(lat[order]),
-        "lon": pa.array((9.0 + random.normal(0, 2e-5, rows))[order]),
+        "lon": pa.array((9.0 + rng.normal(0, 2e-5, rows))[order]),
         "speed_mps": pa.array(speed[order]),
-        "accel_lon_mps2": pa.array(random.normal(0, 1, rows)),
-        "accel_lat_mps2": pa.array(random.normal(0, 1, rows)),
+        "accel_lon_mps2": pa.array(rng.normal(0, 1, rows)),
+        "accel_lat_mps2": pa.array(rng.normal(0, 1, rows)),
         "posted_limit_mps": pa.array(np.full(rows, 13.9)),
-        "phone_use": pa.array(random.random(rows) < PHONE_SHARE),
+        "phone_use": pa.array(rng.random(rows) < PHONE_SHARE),
         "ignition": pa.nulls(rows, pa.bool_()),
-        "accuracy_m": pa.array(random.uniform(3.0, 8.0, rows)),
+        "accuracy_m": pa.array(rng.uniform(3.0, 8.0, rows)),
         "hdop": pa.nulls(rows, pa.float64()),
         "firmware": pa.nulls(rows, pa.string()),
     }

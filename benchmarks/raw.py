@@ -40,10 +40,10 @@ def write_raw(folder: Path, points: int, files: int, day: dt.date, trips: int | 
     for number, mine in enumerate(np.array_split(np.arange(trips), files)):
         parts: list[str] = []
         for trip in mine.tolist():
-            random = np.random.default_rng([trip, day.toordinal()])
-            lines = "".join(_trip(random, trip, day, max(1, points // trips)))
+            rng = np.random.default_rng([trip, day.toordinal()])
+            lines = "".join(_trip(rng, trip, day, max(1, points // trips)))
             parts += [lines, again]
-            again = lines if random.random() < RESENT_TRIP_P else ""
+            again = lines if rng.random() < RESENT_TRIP_P else ""
         path = folder / f"date={day}" / f"hour={number % 24:02d}" / f"part-{number:05d}.jsonl.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(parts)
@@ -73,25 +73,25 @@ def reference_rows(trips: int) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
-def _trip(random: np.random.Generator, trip: int, day: dt.date, points: int) -> list[str]:
+def _trip(rng: np.random.Generator, trip: int, day: dt.date, points: int) -> list[str]:
     """Lines of one trip, each with its line break."""
     device, turn = divmod(trip, TRIPS_A_DEVICE)
     midnight_ms = (day - dt.date(1970, 1, 1)).days * _DAY_MS
-    start_ms = midnight_ms + turn * _DAY_MS // TRIPS_A_DEVICE + int(random.integers(0, 3600)) * 1000
-    speed = np.clip(14 + np.cumsum(random.normal(0, 0.5, points)), 0, 40)
-    limits = np.array(["null", "30", "50", "80"])[random.integers(0, 4, points // 60 + 1)].repeat(60)
+    start_ms = midnight_ms + turn * _DAY_MS // TRIPS_A_DEVICE + int(rng.integers(0, 3600)) * 1000
+    speed = np.clip(14 + np.cumsum(rng.normal(0, 0.5, points)), 0, 40)
+    limits = np.array(["null", "30", "50", "80"])[rng.integers(0, 4, points // 60 + 1)].repeat(60)
     columns = (
         np.full(points, device), start_ms + 1000 * np.arange(points), 45 + np.cumsum(speed) / 111_195,
-        9 + np.cumsum(random.normal(0, 2e-5, points)), speed, random.uniform(0, 360, points), random.normal(300, 2, points),
-        random.uniform(3, 8, points), random.normal(0, 1, points), random.normal(0, 1, points), limits,
-        random.random(points) < PHONE_SHARE, np.arange(points),
+        9 + np.cumsum(rng.normal(0, 2e-5, points)), speed, rng.uniform(0, 360, points), rng.normal(300, 2, points),
+        rng.uniform(3, 8, points), rng.normal(0, 1, points), rng.normal(0, 1, points), limits,
+        rng.random(points) < PHONE_SHARE, np.arange(points),
     )  # fmt: skip
     lines = [_LINE % row + "\n" for row in zip(*(c.tolist() for c in columns), strict=False)]
-    return _with_faults(random, lines)
+    return _with_faults(rng, lines)
 
 
-def _with_faults(random: np.random.Generator, lines: list[str]) -> list[str]:
-    chance = random.random(len(lines))
+def _with_faults(rng: np.random.Generator, lines: list[str]) -> list[str]:
+    chance = rng.random(len(lines))
     more = []
     for at in np.flatnonzero(chance < MALFORMED_P + REPEATED_P + CONFLICT_P).tolist():
         if chance[at] < MALFORMED_P:

@@ -103,8 +103,9 @@ def load(inputs: str, references: Path, out: Path, threads: int) -> None:
 def digest(points: str) -> tuple[int, int]:
     """(rows, hash) of the accepted points in Parquet files, whatever their order."""
     with duckdb.connect() as db:
-        sql = f"SELECT count(*), bit_xor(hash({', '.join(COMPARED)})) FROM read_parquet({points}, hive_partitioning = false)"
-        rows, found = db.execute(sql).fetchone() or (0, 0)
+        sql = f"SELECT count(*), bit_xor(hash({', '.join(COMPARED)}))"
+        found_in = f"FROM read_parquet({points}, hive_partitioning = false)"
+        rows, found = db.execute(f"{sql} {found_in}").fetchone() or (0, 0)
     return int(rows), int(found or 0)
 
 

@@ -6,7 +6,10 @@ from typing import Annotated, get_args
 
 import typer
 
+from emr.configure import path_of
+from emr.options import PATIENCE_MINUTES
 from emr.package import ROOT, Arch, Manifest, build, this_arch
+from jobs.state import state
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
@@ -18,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("package")(package)
     app.command("deploy")(deploy)
     app.command("size")(size)
+    app.command("run", context_settings={"ignore_unknown_options": True})(run)
 
 
 def package(
@@ -59,24 +63,64 @@ def deploy(
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
     archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="id of an earlier deployment to go back to; nothing is uploaded")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="id of a deployment that is there to point at; nothing is uploaded")
+    ] = None,
+    pointing: Annotated[bool, typer.Option("--point/--no-point", help="make it the current one, or upload it only")] = True,
+    conf_only: Annotated[bool, typer.Option("--conf-only", help="configuration, sources and rules; prints its address")] = False,
 ) -> None:
     """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
+    from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
-    from emr.deploy import earlier, place_of, point, s3_client
-    from lake.conf import CONF_FOLDER, load_conf
+    from lake.conf import load_conf
 
     conf = load_conf(env)
     place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
     now = dt.datetime.now(dt.UTC)
+    if conf_only:
+        path = path_of(env)
+        print(deploy_conf(place, path.stem, conf_files(path, conf)))
+        return
     if to is not None:
         found = earlier(place, to)
         point(place, found, now)
     else:
-        path = Path(env) if env.endswith((".yml", ".yaml")) else CONF_FOLDER / f"{env}.yml"
-        found = upload(place, path.stem, path, chosen(out, archive), out, now)
+        path = path_of(env)
+        found = upload(place, path.stem, path, chosen(out, archive), out, now, pointing)
     print(f"deployment {found.id}: {found.arch}, commit {found.git_commit}")
     print("\n".join(f"emr.{key}: {value}" for key, value in found.settings().items()))
+
+
+def run(
+    arguments: Annotated[list[str], typer.Argument(help="a command of telematics with its options, after --")],
+    env: Annotated[str, typer.Option("--env", help="environment to run it in")],
+    deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
+    minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
+) -> None:
+    """Run any command on EMR Serverless from a deployment that is tried before it is used; ends as the command does."""
+    import json
+
+    from emr.deploy import earlier, place_of, s3_client
+    from emr.request import emr_of, job_run
+    from emr.running import conf_of, start_of
+    from emr.serverless import Serverless
+    from emr.submit import submit
+    from emr.watching import Attendance, attend
+    from lake.conf import load_conf
+
+    conf = load_conf(env)
+    region = emr_of(conf, env).region
+    found = earlier(place_of(conf, s3_client(region)), deployment)
+    start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC)), conf_of(conf, found, minutes)
+    request = job_run(conf, env, start)
+    if dry_run:
+        print(json.dumps(request, indent=2))
+        return
+    there = Serverless(conf, env)
+    done = submit(there, start)
+    print(done.run_id, flush=True)
+    attend(there, done.run_id, Attendance(minutes, PATIENCE_MINUTES, None), region, is_own=done.was_there is None)
 
 
 def chosen(out: Path, archive: str | None) -> Manifest:
@@ -92,6 +136,7 @@ def chosen(out: Path, archive: str | None) -> Manifest:
 
 
 def size(
+    context: typer.Context,
     raw_gb_per_day: Annotated[float, typer.Option(help="uncompressed JSON lines that arrive a day [GB]")],
     policies: Annotated[int, typer.Option(help="policies scored a night, each with exact reasons")],
     scores_by: Annotated[str, typer.Option(help="HH:MM UTC when scores are due")] = "06:00",
@@ -101,11 +146,15 @@ def size(
     from emr.size import describe as described
     from emr.size import size as sized
     from emr.throughput import sources
+    from lake.conf_emr import Prices
 
+    emr = state(context).conf.emr
     minutes = (clock(scores_by) - clock(start)).total_seconds() / 60 % (24 * 60)
     if not minutes:
         raise ConfigError(f"scores are due when the night starts, at {start}: give --scores-by or --start")
-    print("\n".join([described(sized(raw_gb_per_day, policies, minutes)), "measured:", *sources()]))
+    print(
+        "\n".join([described(sized(raw_gb_per_day, policies, minutes, emr.prices if emr else Prices())), "measured:", *sources()])
+    )
 
 
 def clock(text: str) -> dt.datetime:

@@ -161,8 +161,10 @@ def s3_client(region: str) -> Any:
     )
 
 
-def deploy(place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime) -> Deployment:
-    """Upload what `folder` holds of the manifest, then the record, then the pointer.
+def deploy(
+    place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime, pointing: bool = True
+) -> Deployment:
+    """Upload what `folder` holds of the manifest, then the record, then, if `pointing`, the pointer.
 
     Raises EnvironmentProblem for an archive or wheel that is not what was tested; nothing is uploaded then.
     """
@@ -180,7 +182,8 @@ def deploy(place: Place, environment: str, conf_file: Path, manifest: Manifest, 
     identity = content_hash(json.dumps([environment, *sorted(uris.values())]).encode())
     deployment = Deployment(identity, environment, manifest.arch, manifest.git_commit, **uris)
     place.put(f"deployments/{identity}.json", _json(asdict(deployment)))
-    point(place, deployment, now)
+    if pointing:
+        point(place, deployment, now)
     return deployment
 
 
@@ -220,3 +223,19 @@ def earlier(place: Place, identity: str) -> Deployment:
     if found is None:
         raise EnvironmentProblem(f"{place.uri('deployments/')} has no {identity}.json")
     return Deployment(**found[0])
+
+
+def conf_files(path: Path, conf: Conf) -> dict[str, bytes]:
+    """Name below the configuration's folder on S3 -> content: the configuration, and the sources and rules that it uses."""
+    beside = [(folder.name, x) for folder in (conf.sources_path, conf.rules_path) for x in sorted(folder.glob("*.yml"))]
+    return {path.name: path.read_bytes(), **{f"{folder}/{x.name}": x.read_bytes() for folder, x in beside}}
+
+
+def deploy_conf(place: Place, environment: str, files: dict[str, bytes]) -> str:
+    """Upload a configuration with what is beside it below a hash of all; returns its address for --conf. The configuration comes
+    last, so that whoever reads it finds the rest."""
+    digest = content_hash(json.dumps({name: hashlib.sha256(x).hexdigest() for name, x in sorted(files.items())}).encode())
+    first, *rest = files
+    for name in (*rest, first):
+        place.put(f"conf/{environment}-{digest}/{name}", files[name])
+    return place.uri(f"conf/{environment}-{digest}/{first}")

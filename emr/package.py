@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404 # commands of this file, no shell
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -236,7 +236,7 @@ def commit(root: Path = ROOT) -> str:
 def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What a command prints. Raises EnvironmentProblem with its last words where it fails or is not there."""
     try:
-        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, umask=0o022)
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, umask=0o022)  # nosec B603 # as above
     except OSError as e:
         raise EnvironmentProblem(f"{command[0]}: {e}") from e
     if done.returncode:

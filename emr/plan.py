@@ -2,25 +2,17 @@
 
 from dataclasses import dataclass
 
-from emr.size import (
-    CORE_DOLLARS_PER_HOUR,
-    CORES,
-    MEMORY_GB,
-    START_UP_MINUTES,
-    USE,
-    Size,
-    size,
-    work_lines,
-)  # fmt: skip
+from emr.size import CORES, MEMORY_GB, START_UP_MINUTES, USE, Size, core_hour, size, work_lines
 from emr.throughput import sources, value
 from lake.conf import Conf
+from lake.conf_emr import Emr, Prices
 
 RAW_GB_A_MONTH, POLICIES, DAYS, WEEKS = 1000.0, 10_000_000, 30.4, 52 / 12
 TRAINING_ROWS, TRAINING_FITS = 20_000_000, 12
 """Two snapshots of ten million policies; two boosters, each with early stopping's folds and a stability check."""
 AVAILABLE_MINUTES = 300.0
 """From 01:00 UTC to 06:00, when the alarm of a late night rings (emr/terraform/variables.tf)."""
-AIM_DOLLARS, BUDGET_DOLLARS = 200.0, 800.0
+AIM_DOLLARS = 200.0
 NOT_MEASURED = (
     "S3's latency and throttling: the throughputs were measured on local disk",
     "Graviton's cores against those of the machine that was measured: taken as equal, CPU second for CPU second",
@@ -40,67 +32,73 @@ class Line:
     why: str
 
 
-def core_dollars(cpu_s: float) -> float:
+def core_dollars(cpu_s: float, prices: Prices) -> float:
     """Dollars of CPU seconds that spread over executors."""
-    return cpu_s / 3600 / USE * CORE_DOLLARS_PER_HOUR
+    return cpu_s / 3600 / USE * core_hour(prices)
 
 
-def night_lines(night: Size) -> list[Line]:
+def weekly_dollars(cpu_s: float, prices: Prices) -> float:
+    """Dollars of a start a week: its work, and a driver and an executor while it comes up and ends."""
+    hours = (START_UP_MINUTES + value("night_fixed_minutes")) / 60
+    return core_dollars(cpu_s, prices) + 2 * CORES * core_hour(prices) * hours
+
+
+def night_lines(night: Size, prices: Prices) -> list[Line]:
     """Each step of the night by the month, and what driver and executors cost while none of them runs."""
-    steps = [Line(x.name, DAYS * core_dollars(x.cpu_s), f"{DAYS:g} nights x {x.cpu_s / 3600:.2f} CPU h") for x in night.steps]
+    steps = [
+        Line(x.name, DAYS * core_dollars(x.cpu_s, prices), f"{DAYS:g} nights x {x.cpu_s / 3600:.2f} CPU h") for x in night.steps
+    ]
     rest = DAYS * night.dollars - sum(x.dollars for x in steps)
     why = f"{DAYS:g} nights x {night.dollars:.2f} $ less the lines above: start-up, the driver, executors that wait for it"
     return [*steps, Line("waiting", rest, why)]
 
 
-def training_line() -> Line:
+def training_line(prices: Prices) -> Line:
     """One training a week."""
     cpu_s = TRAINING_ROWS * TRAINING_FITS * value("fit_cpu_us_per_row") / 1e6
-    hours = (START_UP_MINUTES + value("night_fixed_minutes")) / 60
-    weekly = core_dollars(cpu_s) + 2 * CORES * CORE_DOLLARS_PER_HOUR * hours
     work = f"{TRAINING_ROWS:,} rows x {TRAINING_FITS} fits x {value('fit_cpu_us_per_row'):g} us"
     why = f"{WEEKS:.2f} weeks x ({work} = {cpu_s / 3600:.2f} CPU h, and a start)"
-    return Line("training", WEEKS * weekly, why)
+    return Line("training", WEEKS * weekly_dollars(cpu_s, prices), why)
 
 
-def maintenance_line() -> Line:
+def maintenance_line(prices: Prices) -> Line:
     """One run of `maintain` a week over what the week wrote: compaction and vacuum."""
     points = RAW_GB_A_MONTH / DAYS * 7 * 1e9 / value("raw_bytes_per_point")
     cpu_s = points * value("compaction_cpu_us_per_point") / 1e6
-    hours = (START_UP_MINUTES + value("night_fixed_minutes")) / 60
-    weekly = core_dollars(cpu_s) + 2 * CORES * CORE_DOLLARS_PER_HOUR * hours
     work = f"{points:,.0f} points x {value('compaction_cpu_us_per_point'):g} us"
     why = f"{WEEKS:.2f} weeks x ({work} = {cpu_s / 3600:.2f} CPU h, and a start)"
-    return Line("maintenance", WEEKS * weekly, why)
+    return Line("maintenance", WEEKS * weekly_dollars(cpu_s, prices), why)
 
 
-def bill() -> tuple[Size, list[Line]]:
+def bill(prices: Prices) -> tuple[Size, list[Line]]:
     """The size of a planned night, and every line of the month."""
-    night = size(RAW_GB_A_MONTH / DAYS, POLICIES, AVAILABLE_MINUTES)
-    return night, [*night_lines(night), training_line(), maintenance_line()]
+    night = size(RAW_GB_A_MONTH / DAYS, POLICIES, AVAILABLE_MINUTES, prices)
+    return night, [*night_lines(night, prices), training_line(prices), maintenance_line(prices)]
 
 
 def report(conf: Conf) -> str:
-    """The plan as text. Of the configuration, only how many executors a night may have is compared with it."""
-    night, lines = bill()
+    """The plan as text, at the configuration's prices; how many executors a night may have is compared with it."""
+    prices = conf.emr.prices if conf.emr else Prices()
+    budget = conf.emr.monthly_budget_dollars if conf.emr else Emr.model_fields["monthly_budget_dollars"].default
+    night, lines = bill(prices)
     return "\n".join([
         f"planned: {RAW_GB_A_MONTH:,.0f} GB of raw JSON lines a month, {POLICIES:,} policies a night with exact reasons,",
         "one training and one maintenance a week",
-        f"a vCPU with {MEMORY_GB // CORES} GB, EMR Serverless on ARM, list price: {CORE_DOLLARS_PER_HOUR:.4f} $/h",
+        f"a vCPU with {MEMORY_GB // CORES} GB, EMR Serverless: {core_hour(prices):.4f} $/h",
         "", "a night:", *work_lines(night.steps),
         f"  {night.executors} executors of {CORES} cores, {night.minutes:.0f} minutes, {night.dollars:.2f} $",
         *_asked(conf, night),
-        "", "a month, $:", *(f"  {x.name:<12}{x.dollars:>9.2f}   {x.why}" for x in lines), _total(lines),
+        "", "a month, $:", *(f"  {x.name:<12}{x.dollars:>9.2f}   {x.why}" for x in lines), _total(lines, budget),
         "", "measured:", *sources(),
         "", "not measured:", *(f"  {x}" for x in NOT_MEASURED),
     ])  # fmt: skip
 
 
-def _total(lines: list[Line]) -> str:
+def _total(lines: list[Line], budget: float) -> str:
     total = sum(x.dollars for x in lines)
     aim = "reached" if total <= AIM_DOLLARS else "missed"
-    of_budget = f"{total / BUDGET_DOLLARS:.0%}"
-    return f"  {'in all':<12}{total:>9.2f}   aim {AIM_DOLLARS:.0f}: {aim}; budget {BUDGET_DOLLARS:.0f}: {of_budget} of it"
+    of_budget = f"{total / budget:.0%}"
+    return f"  {'in all':<12}{total:>9.2f}   aim {AIM_DOLLARS:.0f}: {aim}; budget {budget:.0f}: {of_budget} of it"
 
 
 def _asked(conf: Conf, night: Size) -> list[str]:

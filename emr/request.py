@@ -1,50 +1,94 @@
-"""One night as one EMR Serverless job run: the request as data, checked against AWS's own service model."""
+"""One start as one EMR Serverless job run or one step on EC2: the request as data, checked against AWS's own service models."""
 
-import datetime as dt
 import shlex
 from typing import Any
 
-from jobs.catalog import NAMES
-from lake.conf import Conf, Emr
+from emr.starts import Start
+from lake.conf import Conf
+from lake.conf_emr import Ec2, Emr
 from lake.errors import ConfigError
 
-SERVICE = "emr-serverless"
-_OPERATION = "StartJobRun"
+SERVERLESS, STEPS = "emr-serverless", "emr"
+LONGEST_MINUTES = 10_080
+"""Seven days, the longest that EMR Serverless lets a batch run take."""
+_DRIVER_ENV = "spark.emr-serverless.driverEnv."
 Request = dict[str, Any]
 
 
-def nightly_request(conf: Conf, conf_name: str, date: dt.date, attempt: int = 1) -> Request:
-    """StartJobRun's parameters for the night `date`, every job of the catalogue in one application start.
-
-    The client token depends on (nightly, date, attempt) only, so a submission that is repeated after a lost answer
-    starts nothing twice; a new attempt is a new run. Raises ConfigError where the configuration cannot be submitted.
-    """
+def emr_of(conf: Conf, conf_name: str) -> Emr:
+    """The section. Raises ConfigError where there is none."""
     if conf.emr is None:
-        raise ConfigError(f"configuration '{conf_name}' has no `emr` section: submit with --conf staging or --conf production")
-    request = _request(conf.emr, conf_name, date, attempt)
-    check(request)
-    return request
+        mend = "it is named before the command: telematics --conf dev (staging, production) emr ..."
+        raise ConfigError(f"configuration '{conf_name}' has no `emr` section: {mend}")
+    return conf.emr
 
 
-def _request(emr: Emr, conf_name: str, date: dt.date, attempt: int) -> Request:
-    return {
+def refuse_local(conf_name: str) -> None:
+    """Raise ConfigError for a file of this machine: a run cannot read it."""
+    if conf_name.endswith((".yml", ".yaml")) and not conf_name.startswith("s3://"):
+        raise ConfigError(
+            f"a run on EMR cannot read {conf_name}: `telematics emr deploy --env {conf_name} --conf-only` puts it on S3"
+        )
+
+
+def ec2_of(conf: Conf, conf_name: str) -> Ec2:
+    """The cluster. Raises ConfigError where the configuration names none."""
+    found = emr_of(conf, conf_name).ec2
+    if found is None:
+        raise ConfigError(f"configuration '{conf_name}' names no cluster: give emr.ec2.cluster_id, or --target serverless")
+    return found
+
+
+def job_run(conf: Conf, conf_name: str, start: Start) -> Request:
+    """StartJobRun's parameters. Raises ConfigError where the configuration cannot be submitted."""
+    emr = emr_of(conf, conf_name)
+    refuse_local(conf_name)
+    request = {
         "applicationId": emr.application_id,
-        "clientToken": f"nightly-{date.isoformat()}-{attempt}",
-        "executionRoleArn": emr.execution_role_arn,
-        "name": f"telematics nightly {date.isoformat()} attempt {attempt}",
+        "clientToken": start.token,
+        "executionRoleArn": getattr(emr.execution_role_arns, start.role),
+        "name": start.name,
         "mode": "BATCH",
-        "executionTimeoutMinutes": emr.timeout_minutes,
+        "executionTimeoutMinutes": min(emr.timeout_minutes * start.nights, LONGEST_MINUTES),
         # attempts are ours: a restart from the beginning by EMR would not be in the client token
         "retryPolicy": {"maxAttempts": 1},
         "jobDriver": {
             "sparkSubmit": {
                 "entryPoint": emr.entry_point,
-                "entryPointArguments": ["--conf", conf_name, "nightly", "--date", date.isoformat()],
+                "entryPointArguments": ["--conf", conf_name, *start.arguments],
                 "sparkSubmitParameters": spark_submit_parameters(emr.spark_submit),
             }
         },
         "configurationOverrides": {"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": emr.log_uri}}},
-        "tags": {"night": date.isoformat(), "jobs": " ".join(NAMES)},
+        "tags": {"start": start.kind, "date": str(start.date), **start.tags},
+    }
+    check(request, SERVERLESS, "StartJobRun")
+    return request
+
+
+def step(conf: Conf, conf_name: str, start: Start) -> Request:
+    """AddJobFlowSteps' parameters: one step that runs spark-submit, with the role that a job run of the start has."""
+    emr, cluster = emr_of(conf, conf_name), ec2_of(conf, conf_name)
+    refuse_local(conf_name)
+    settings = shlex.split(spark_submit_parameters(step_settings(emr.spark_submit | cluster.spark_submit)))
+    command = ["spark-submit", "--deploy-mode", "cluster", "--name", start.name, *settings, emr.entry_point]
+    one = {
+        "Name": start.name,
+        # a step that fails must not end the cluster that the next one needs
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": [*command, "--conf", conf_name, *start.arguments]},
+    }
+    role = getattr(emr.execution_role_arns, start.role)
+    request = {"JobFlowId": cluster.cluster_id, "ExecutionRoleArn": role, "Steps": [one]}
+    check(request, STEPS, "AddJobFlowSteps")
+    return request
+
+
+def step_settings(settings: dict[str, str]) -> dict[str, str]:
+    """Settings of a Serverless run as YARN's cluster mode names them: the driver is the application master."""
+    yarn = "spark.yarn.appMasterEnv."
+    return {
+        f"{yarn}{key.removeprefix(_DRIVER_ENV)}" if key.startswith(_DRIVER_ENV) else key: value for key, value in settings.items()
     }
 
 
@@ -53,14 +97,14 @@ def spark_submit_parameters(settings: dict[str, str]) -> str:
     return " ".join(f"--conf {shlex.quote(f'{key}={value}')}" for key, value in sorted(settings.items()))
 
 
-def check(request: Request) -> None:
-    """Raise ConfigError that says what StartJobRun would refuse, by botocore's service model; nothing is sent."""
+def check(request: Request, service: str, operation: str) -> None:
+    """Raise ConfigError that says what AWS would refuse, by botocore's service model; nothing is sent."""
     from botocore.session import Session
     from botocore.validate import ParamValidator
 
-    shape = Session().get_service_model(SERVICE).operation_model(_OPERATION).input_shape
+    shape = Session().get_service_model(service).operation_model(operation).input_shape
     if shape is None:
-        raise ConfigError(f"the installed botocore has no input for {_OPERATION}")
+        raise ConfigError(f"the installed botocore has no input for {operation}")
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
-        raise ConfigError(f"{_OPERATION} would refuse the request: {'; '.join(report.generate_report().splitlines())}")
+        raise ConfigError(f"{operation} would refuse the request: {'; '.join(report.generate_report().splitlines())}")

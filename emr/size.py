@@ -4,13 +4,11 @@ import math
 from dataclasses import dataclass
 
 from emr.throughput import value
+from lake.conf_emr import Prices
 from lake.errors import ConfigError
 
 CORES, MEMORY_GB = 4, 16
 """An executor, and the driver: spark.executor.memory 14g and Spark's overhead of a tenth, rounded up to what EMR bills."""
-VCPU_HOUR, GB_HOUR = 0.042094, 0.004628
-"""Dollars, EMR Serverless on ARM, us-east-1, list price."""
-CORE_DOLLARS_PER_HOUR = VCPU_HOUR + MEMORY_GB / CORES * GB_HOUR
 START_UP_MINUTES = 3.0
 """From the submission to Spark's first task: assumed, workers start and fetch the archive."""
 USE = 0.5
@@ -39,6 +37,7 @@ class Size:
     minutes: float
     dollars: float
     available_minutes: float
+    core_dollars_per_hour: float
 
     @property
     def cpu_hours(self) -> float:
@@ -69,7 +68,7 @@ def night_steps(raw_gb: float, policies: int) -> tuple[Step, ...]:
     )
 
 
-def size(raw_gb: float, policies: int, available_minutes: float) -> Size:
+def size(raw_gb: float, policies: int, available_minutes: float, prices: Prices) -> Size:
     """The smallest application that has a night done within `available_minutes` of its submission, with headroom.
 
     Raises ConfigError where no application of MAX_EXECUTORS does.
@@ -86,8 +85,13 @@ def size(raw_gb: float, policies: int, available_minutes: float) -> Size:
         )
     minutes = fixed + spread / CORES / executors
     # executors are there for all of it: an upper bound, as dynamic allocation gives them back
-    dollars = (executors + 1) * CORES * CORE_DOLLARS_PER_HOUR * minutes / 60
-    return Size(steps, fixed, executors, minutes, dollars, available_minutes)
+    dollars = (executors + 1) * CORES * core_hour(prices) * minutes / 60
+    return Size(steps, fixed, executors, minutes, dollars, available_minutes, core_hour(prices))
+
+
+def core_hour(prices: Prices) -> float:
+    """Dollars of a vCPU for an hour, with the memory that goes with it."""
+    return prices.core_hour(MEMORY_GB / CORES)
 
 
 def work_lines(steps: tuple[Step, ...]) -> list[str]:
@@ -110,7 +114,7 @@ def describe(found: Size) -> str:
         f"{found.vcpus // CORES * MEMORY_GB} GB",
         f"expected: {found.fixed_minutes:g} + {found.cpu_hours / USE * 60:.0f} / ({found.executors} x {CORES}) = "
         f"{found.fixed_minutes + spread:.0f} minutes",
-        f"dollars a night: {found.vcpus} vCPU x {CORE_DOLLARS_PER_HOUR:.4f} $/h (with {MEMORY_GB // CORES} GB each) x "
+        f"dollars a night: {found.vcpus} vCPU x {found.core_dollars_per_hour:.4f} $/h (with {MEMORY_GB // CORES} GB each) x "
         f"{found.minutes:.0f} min / 60 = {found.dollars:.2f}",
         f"conf: spark.executor.cores {CORES}, spark.executor.memory 14g, spark.dynamicAllocation.maxExecutors {found.executors}",
     ])  # fmt: skip

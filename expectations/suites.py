@@ -14,7 +14,7 @@ NOT_NEGATIVE_UNITS = frozenset({
     "currency units a car-year",
 })  # fmt: skip
 """Units of quantities that cannot be below zero. Incurred amounts ("minor units") can: recourse."""
-SIGNED_SHARES = frozenset({"change"})
+SIGNED_SHARES = frozenset({"change", "mean_price_change"})
 """Shares that are relative changes, so not in [0, 1]."""
 LIMITS = {"lat": (-90.0, 90.0), "lon": (-180.0, 180.0), "heading_deg": (0.0, 360.0)}
 """Degrees, WGS 84 and course over ground."""
@@ -88,6 +88,8 @@ def _window_checks() -> tuple[Check, ...]:
     return tuple(between(f.name, None, float(f.window_days), f.unit, "no more driven days than the window has") for f in days)
 
 
+_IN_SHADOW = "role <> 'champion'"
+"""Scores that are for comparison: they have no reasons, and a wild price is what the comparison is to show."""
 _ADDITIVE = (
     f"abs(ln(pure_premium) - (base + others + calibration + aggregate(reasons, 0D, (s, r) -> s + r.contribution)))"
     f" <= {ADDITIVITY_TOLERANCE}D"
@@ -127,14 +129,15 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "gold.policy_scores": (
         at_least("rows", "count(1)", 1, "an empty night must not take the place of a book's scores"),
         holds("pure_premium > 0", "pure_premium > 0", "a price is positive"),
-        holds(f"relativity in (0, {MAX_RELATIVITY:g}]", f"relativity > 0 AND relativity <= {MAX_RELATIVITY}D",
+        holds(f"relativity in (0, {MAX_RELATIVITY:g}]", f"{_IN_SHADOW} OR relativity > 0 AND relativity <= {MAX_RELATIVITY}D",
               "beyond, it is a defect"),
         holds(f"base + reasons + others + calibration = ln(pure_premium) within {ADDITIVITY_TOLERANCE:g}",
-              f"coalesce({_ADDITIVE}, false)", "the reasons a customer reads add up to the price"),
+              f"{_IN_SHADOW} OR coalesce({_ADDITIVE}, false)", "the reasons a customer reads add up to the price"),
         holds(f"at most {MAX_REASONS} reasons", f"coalesce(size(reasons), 0) <= {MAX_REASONS}", "more is not read"),
         holds("lower <= pure_premium <= upper", "pure_premium BETWEEN pure_premium_lower AND pure_premium_upper", INTERVAL),
         holds("a fallback has its reason, a model none", "fallback = (fallback_reason IS NOT NULL)", "no silent constant"),
-        at_most("share of scores by fallback", "coalesce(count_if(fallback) / nullif(count(1), 0), 0D)", MAX_FALLBACK,
+        at_most("share of scores by fallback",
+                f"coalesce(count_if(fallback AND NOT {_IN_SHADOW}) / nullif(count_if(NOT {_IN_SHADOW}), 0), 0D)", MAX_FALLBACK,
                 "more than half the book without a model's price", "warn"),
     ),
     "gold.drift": (

@@ -42,8 +42,8 @@ CATALOG = (
     Job("score", "jobs.score", "score every policy in force with the champion, with reasons", ("gold.policy_scores",),
         is_remembered=True),
     Job("drift", "jobs.drift", "compare features and predictions with the champion's frame", ("gold.drift",)),
-    Job("performance", "jobs.performance", "actual against expected claims, with maturity", ("gold.performance",),
-        beside="drift"),
+    Job("performance", "jobs.performance", "claims against prices: A/E, challengers, what the experience asks for",
+        ("gold.performance", "gold.shadow", "gold.decisions"), beside="drift"),
     Job("page", "jobs.page", "alerts, and the page of the night", ("gold.alerts",), reads_nights=True),
     Job("maintain", "jobs.maintain", "delete what is too old, compact small files, vacuum", (), beside="page", reads_nights=True),
 )  # fmt: skip

@@ -22,7 +22,9 @@ from jobs import (
     commands_night,
     commands_places,
     commands_quarantine,
+    commands_release,
     commands_restated,
+    commands_restore,
     commands_rules,
     commands_scores,
 )
@@ -47,7 +49,7 @@ app = typer.Typer(
 @app.callback()
 def options(
     context: typer.Context,
-    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, or a path")] = "local",
+    conf: Annotated[str, typer.Option(help="configuration: local, staging, production, a path, or an s3:// address")] = "local",
     lake: Annotated[str | None, typer.Option(help="lake root, a folder or s3://bucket/prefix; over the configuration's")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks and every log line")] = False,
 ) -> None:
@@ -62,7 +64,7 @@ def options(
 for module in (
     commands_night, commands_data, commands_quarantine, commands_lease, commands_model, commands_look, commands_restated,
     commands_rules, commands_places, commands_explain, commands_alerts,
-    commands_scores,
+    commands_scores, commands_release, commands_restore,
 ):  # fmt: skip
     module.register(app)
 for entry in entry_points(group="telematics.commands"):
@@ -85,6 +87,10 @@ def run(arguments: list[str]) -> int:
     return code
 
 
+_NO_DATE = "does not match the formats '%Y-%m-%d'"
+"""What typer says of a date, in the notation of C."""
+
+
 def _run(arguments: list[str], states: list[State]) -> int:
     debug = "--debug" in arguments
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -96,7 +102,8 @@ def _run(arguments: list[str], states: list[State]) -> int:
     except UsageError as e:
         # a group without a command has printed its help, and says nothing more
         if e.format_message():
-            errors.print(f"error: {cause(ConfigError(e.format_message()))} (see telematics --help)")
+            said = cause(ConfigError(e.format_message())).replace(_NO_DATE, "is no date: give YYYY-MM-DD")
+            errors.print(f"error: {said} ({_usage_hint(said)})")
         return ConfigError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
@@ -113,6 +120,12 @@ def _run(arguments: list[str], states: list[State]) -> int:
             if structlog.is_configured():
                 log().error("command failed", cause=line)
         return error.exit_code if isinstance(error, TelematicsError) else 1
+
+
+def _usage_hint(message: str) -> str:
+    """Options of every command are asked for behind it by whoever is new."""
+    of_all = next((x for x in ("--conf", "--lake", "--debug") if f"No such option: {x}" in message), None)
+    return f"{of_all} stands before the command: telematics {of_all} ..." if of_all else "see telematics --help"
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def explain_policy(  # noqa: PLR0913, PLR0917 - one parameter an option
     date: DateOption,
     vehicle: Annotated[str | None, typer.Option(help="one vehicle; else all")] = None,
     coverage: Annotated[str | None, typer.Option(help="one coverage; else all")] = None,
-    role: Annotated[str, typer.Option(help="champion or challenger")] = CHAMPION,
+    role: Annotated[str, typer.Option(help="champion, whose scores have reasons")] = CHAMPION,
     feature: Annotated[
         str | None, typer.Option(help="one feature, for instance brake_per_100km_90; else those of the reasons")
     ] = None,

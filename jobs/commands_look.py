@@ -6,6 +6,7 @@ import typer
 from rich.table import Table as RichTable
 
 from jobs.state import FormatOption, state, terminal
+from lake.conf import load_conf
 from lake.errors import EnvironmentProblem
 from lake.tables import TABLES
 from lake.views import ENGINES, ddl
@@ -88,14 +89,19 @@ def ui(
 def doctor(
     context: typer.Context,
     mend: Annotated[bool, typer.Option("--mend", help="fetch a Java 17 and the jars where missing")] = False,
+    env: Annotated[str | None, typer.Option("--env", help="the AWS account of this environment instead of this machine")] = None,
 ) -> None:
-    """Check Python, Java, jars, disk and write access, and say how to mend each."""
+    """Check Python, Java, jars, disk and write access, or with --env roles, buckets and stores, and say how to mend each."""
     from jobs import doctor as checks
 
-    conf = state(context).conf
-    if mend:
-        checks.mend(conf)
-    found = checks.checks(conf)
+    if env is not None:
+        conf = load_conf(env)
+        found = [check for of_layer in checks.OF_AN_ENVIRONMENT.values() for check in of_layer(conf)]
+    else:
+        conf = state(context).conf
+        if mend:
+            checks.mend(conf)
+        found = checks.checks(conf)
     for check in found:
         print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.what}" + ("" if check.ok else f" -> {check.mend}"))
     failed = [c.name for c in found if not c.ok]

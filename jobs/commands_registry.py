@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 registry_app = typer.Typer(help="Registered model versions: see, compare, approve, refuse, promote.", no_args_is_help=True)
 canary_app = typer.Typer(help="A version that scores for a share of policies.", no_args_is_help=True)
 registry_app.add_typer(canary_app, name="canary")
+challenger_app = typer.Typer(help="Versions that score in shadow, for comparison only.", no_args_is_help=True)
+registry_app.add_typer(challenger_app, name="challenger")
 
 Model = Annotated[str | None, typer.Argument(help="registered model; without it, the only one there is")]
 Version = Annotated[str | None, typer.Argument(help="version; without it, the newest")]
 As = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you: marked unverified")]
 Reason = Annotated[str, typer.Option(help="why, for the history")]
+Alias = Annotated[str, typer.Option(help="begins with `challenger`; one version each")]
 
 
 @registry_app.command("list")
@@ -209,6 +212,30 @@ def canary_withdraw(context: typer.Context, reason: Reason, model: Model = None,
 
     conf = state(context).conf
     print(withdraw(conf, choose(conf, model, version), actor(conf, by), reason).describe().strip())
+
+
+@challenger_app.command("set")
+def challenger_set(context: typer.Context, model: Model = None, version: Version = None, alias: Alias = "challenger") -> None:
+    """Let a version score every policy in shadow from the next night on. No price hangs on it, so it needs no approval."""
+    from registry.challengers import set_challenger
+    from registry.versions import choose
+
+    conf = state(context).conf
+    chosen = choose(conf, model, version)
+    set_challenger(conf, chosen, alias)
+    print(f"{chosen.model} version {chosen.version} is {alias}")
+
+
+@challenger_app.command("end")
+def challenger_end(context: typer.Context, model: Model = None, alias: Alias = "challenger") -> None:
+    """Take the alias away: the version scores no more from the next night on."""
+    from registry.challengers import end_challenger
+    from registry.versions import choose
+
+    conf = state(context).conf
+    name = choose(conf, model).model
+    end_challenger(conf, name, alias)
+    print(f"{name} has no {alias} any more")
 
 
 @registry_app.command("history")

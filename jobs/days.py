@@ -133,10 +133,11 @@ def _current(ctx: JobContext, affected: DataFrame, dates: list[dt.date]) -> Data
     months = sorted({f"{date:%Y-%m}" for date in dates})
     known = ctx.lake.read_known(TABLE, ctx.cutoff).where(F.col("local_month").isin(months) & F.col("local_date").isin(dates))
     of_days = known.join(affected.withColumnRenamed("change_ts", "gone_ts"), on=list(DAY), how="inner")
-    return of_days.withColumn("is_imported", F.col("source").isin(_history_sources(ctx)))
+    return of_days.withColumn("is_imported", F.col("source").isin(history_sources(ctx)))
 
 
-def _history_sources(ctx: JobContext) -> list[str]:
+def history_sources(ctx: JobContext) -> list[str]:
+    """Sources whose files hold policy days: those were not made from points here."""
     folder = ctx.conf.sources_path
     return [path.stem for path in sorted(folder.glob("*.yml")) if load_source(path.stem, folder).target == TABLE]
 

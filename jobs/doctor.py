@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class Check:
     ok: bool
     what: str
     mend: str = ""
+
+
+OF_AN_ENVIRONMENT: dict[str, Callable[[Conf], list[Check]]] = {}
+"""Who adds them -> checks of the account that a configuration names; layers above jobs put theirs here."""
 
 
 def checks(conf: Conf) -> list[Check]:

@@ -1,4 +1,4 @@
-"""Job `drift`: features and predictions of the night against the frame its champion was trained on."""
+"""Job `drift`: features, predictions and reasons of the night against the champion's frame, and yesterday against its weekday."""
 
 import threading
 from collections.abc import Iterable
@@ -10,20 +10,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
+from jobs.drift_daily import daily_drifts
+from jobs.drift_sums import CURRENT, REFERENCE, sample, summaries, vehicles
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.features import FEATURES
 from lake.storage import keep
 from lake.tables import DRIFT, SCORES
-from monitoring.binning import PARTIALS, Bins, Summary, bins_of, partial_summaries, summarise
+from monitoring.binning import bins_of, summarise
 from monitoring.drift import Drift, Monitored, Side, compare
-from monitoring.evidently_report import SAMPLE_ROWS, write_report
+from monitoring.evidently_report import write_report
 from monitoring.predictions import PREDICTIONS, predictions
+from monitoring.reason_shares import reason_drifts
 from registry.champion import load
 from registry.store import CHAMPION
+from training.scorer import Scorer
 
 TABLE = "gold.drift"
-REFERENCE, CURRENT = "reference", "current"
+REASON_ROWS = 2_000
+"""Rows a side and coverage whose reasons are compared: their shares are then known to about a point."""
 _SAMPLE_KEY = ("policy_id", "vehicle_id", "coverage", "as_of_date")
 
 
@@ -50,14 +55,17 @@ def run(ctx: JobContext) -> JobResult:
     columns = monitored({m.feature_version for m in models})
     current = current_rows(ctx, scores)
     reference = reference_rows(ctx.lake, models)
-    reference_sample, current_sample = _with_predictions(ctx, models, sample(reference)), sample(current)
+    scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
+    drawn, current_sample = (sample(x, _SAMPLE_KEY) for x in (reference, current))
+    reference_sample = _with_predictions(models, scorers, drawn)
     drifts = _drifts(columns, reference, current, reference_sample)
-    df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in drifts], DRIFT.schema).coalesce(1)
+    every = [*drifts, *daily_drifts(ctx), *_reasons(scorers, reference_sample, current_sample)]
+    df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
     rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
     write_report(folder, f"{ctx.date}", reference_sample, current_sample, drifts)
     keep(folder, kept)
-    gone = [d.column for d in drifts if d.drifted]
+    gone = [d.column for d in every if d.drifted]
     return JobResult(
         rows, f"{len(gone)} of {rows} columns drifted" + (f": {', '.join(gone[:5])}" if gone else ""), {"drifted": gone}
     )
@@ -108,18 +116,24 @@ def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
     return together
 
 
-def sample(rows: DataFrame) -> pd.DataFrame:
-    """At most SAMPLE_ROWS rows, the first by hash of their key, so that every run draws the same ones."""
-    return rows.orderBy(F.xxhash64(*_SAMPLE_KEY), *_SAMPLE_KEY).limit(SAMPLE_ROWS).toPandas()
-
-
-def _with_predictions(ctx: JobContext, models: list[Model], rows: pd.DataFrame) -> pd.DataFrame:
+def _with_predictions(models: list[Model], scorers: dict[str, Scorer], rows: pd.DataFrame) -> pd.DataFrame:
     """The sample of the frame with what each champion predicts for its coverage."""
     if rows.empty:
         raise LakeError(f"frames {', '.join(m.frame_hash[:12] for m in models)} hold no vehicle that has driven")
-    scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
     parts = [predictions(scorers[str(coverage)], part) for coverage, part in rows.groupby("coverage")]
     return rows.join(pd.concat(parts))
+
+
+def _reasons(scorers: dict[str, Scorer], reference: pd.DataFrame, current: pd.DataFrame) -> list[Drift]:
+    """Of coverages that both samples have: each model's contributions on its frame and tonight."""
+    parts = [{c: _contributions(scorers[c], side[side["coverage"] == c]) for c in scorers} for side in (reference, current)]
+    both = [c for c in scorers if all(len(x[c]) for x in parts)]
+    return reason_drifts(*({c: x[c] for c in both} for x in parts)) if both else []
+
+
+def _contributions(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
+    found = scorer.contributions(rows[:REASON_ROWS])
+    return found.set_axis(rows["vehicle_id"][:REASON_ROWS])
 
 
 def _drifts(
@@ -127,31 +141,14 @@ def _drifts(
 ) -> list[Drift]:
     bins = {c.name: bins_of(reference_sample[c.name].to_numpy(dtype=float)) for c in columns}
     features = [c.name for c in columns if c.kind == "feature"]
-    found = _summaries(reference.select(F.lit(REFERENCE).alias("side"), *features), {n: bins[n] for n in features})
-    found |= _summaries(current.select(F.lit(CURRENT).alias("side"), *(c.name for c in columns)), bins)
+    found = summaries(reference.select(F.lit(REFERENCE).alias("side"), *features), {n: bins[n] for n in features})
+    found |= summaries(current.select(F.lit(CURRENT).alias("side"), *(c.name for c in columns)), bins)
     for n in PREDICTIONS:
         found[REFERENCE, n] = summarise(reference_sample[n].to_numpy(dtype=float), bins[n])
-    vehicles = _vehicles(reference, current)
+    cars = vehicles(reference, current)
     sampled = reference_sample["vehicle_id"].nunique()
     return [
-        compare(c, bins[c.name], Side(found[REFERENCE, c.name], vehicles[REFERENCE] if c.kind == "feature" else sampled),
-                Side(found[CURRENT, c.name], vehicles[CURRENT]))
+        compare(c, bins[c.name], Side(found[REFERENCE, c.name], cars[REFERENCE] if c.kind == "feature" else sampled),
+                Side(found[CURRENT, c.name], cars[CURRENT]))
         for c in columns
     ]  # fmt: skip
-
-
-def _summaries(rows: DataFrame, bins: dict[str, Bins]) -> dict[tuple[str, str], Summary]:
-    """Exact summaries over all rows, by side and column: one scan, a few rows back per batch."""
-    found: dict[tuple[str, str], Summary] = {}
-    for r in rows.mapInArrow(partial_summaries(bins), PARTIALS).collect():
-        part = Summary(r["rows"], r["missing"], r["total"], r["squares"], tuple(r["histogram"]))
-        key = (r["side"], r["column"])
-        found[key] = found[key] + part if key in found else part
-    return found
-
-
-def _vehicles(reference: DataFrame, current: DataFrame) -> dict[str, int]:
-    both = reference.select(F.lit(REFERENCE).alias("side"), "vehicle_id").unionByName(
-        current.select(F.lit(CURRENT).alias("side"), "vehicle_id")
-    )
-    return {r["side"]: r["n"] for r in both.groupBy("side").agg(F.count_distinct("vehicle_id").alias("n")).collect()}

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs import explaining_days, explaining_model
 from jobs.looking import plain
 from jobs.nights import read_nights
+from jobs.score_rows import MISSING_FEATURE, NO_CONSENT, STALE_DEVICE
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -25,7 +26,6 @@ from transforms.windows import days_before, window_features
 
 TABLE = SCORES.name
 NAMED_DATES = 2
-NO_CONSENT = "no_consent"
 _FACTS = tuple(x for x in SCORES.names if x not in ("policy_id", "score_date", "role", "reasons"))
 
 
@@ -51,9 +51,11 @@ def explain(lake: Lake, conf: Conf, asked: Asked) -> dict[str, Any]:
     """The explanation, as JSON knows it.
 
     Raises LakeError for a policy that is not known, a date it has no score on (naming those next to it), and a vehicle, coverage
-    or feature that its scores do not have (naming those they have).
+    or feature that its scores do not have (naming those they have), and for a role that scores without reasons.
     """
     found = _scores(lake, asked)
+    if any(row["base"] is None for row in found):
+        raise LakeError(f"{asked.role} scored in shadow, without reasons: `telematics show {TABLE}` has its prices")
     scores = [_explained(lake, conf, asked, row) for row in found]
     is_published = asked.date in read_nights(lake).published
     head = {"policy_id": asked.policy_id, "date": asked.date, "cutoff_ts": asked.cutoff, "role": asked.role}
@@ -105,13 +107,22 @@ def _explained(lake: Lake, conf: Conf, asked: Asked, score: Row) -> dict[str, An
         features = _features(asked, score, stored, computed)
         rows, shown = explaining_days.contributing(days, [f for f, _ in features], asked)
         detail = explaining_days.detail(lake, conf, asked, score["vehicle_id"], [f for f, _ in features], shown)
-        why = _devices(lake, asked, score["vehicle_id"], rows) if score["fallback"] else None
+        why = _why(lake, asked, score, rows) if score["fallback"] else None
         told = [_feature(f, reason, rows, asked, stored, computed) for f, reason in features]
     finally:
         days.unpersist()
     compared = {"policy_days": len(rows), **_compared(stored, computed)}
     said = explaining_model.told(conf, score, stored or computed)
     return {**facts, **said, "why_fallback": why, "features": told, "stored": compared, "days": detail}
+
+
+def _why(lake: Lake, asked: Asked, score: Row, rows: list[Any]) -> str:
+    """Why a policy with consent has the fallback."""
+    if score["fallback_reason"] == STALE_DEVICE:
+        return "the car drove within the year, but nothing has come of it for so long that a price would rest on old driving"
+    if score["fallback_reason"] == MISSING_FEATURE:
+        return "a feature is not observed that always was in training, so the model has not learned what to say"
+    return _devices(lake, asked, score["vehicle_id"], rows)
 
 
 def _values(lake: Lake, asked: Asked, score: Row, days: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:

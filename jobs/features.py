@@ -15,6 +15,7 @@ from lake.errors import NoChampion
 from lake.features import CREDIBLE, FEATURES, Feature
 from lake.tables import CREDIBILITY
 from registry.canary import canary
+from registry.challengers import challengers
 from registry.champion import champion, load
 from transforms.credibility import Estimate
 from transforms.exposure import valid_at
@@ -45,7 +46,8 @@ def versions_of_night(ctx: JobContext) -> list[str]:
 
 def _needed(ctx: JobContext) -> list[str]:
     policies = ctx.lake.read_known("reference.policies", ctx.cutoff).where(valid_at(ctx.cutoff))
-    recorded = champion_of_record(ctx.lake, ctx.date).get("models", {})
+    record = champion_of_record(ctx.lake, ctx.date)
+    recorded, then = record.get("models", {}), record.get("challengers", {})
     found = set()
     for row in policies.select("coverage").distinct().collect():
         try:
@@ -56,15 +58,19 @@ def _needed(ctx: JobContext) -> list[str]:
         found.add(model.scorer.spec.feature_version)
         small = canary(ctx.conf, model.model)
         found |= {small[0].scorer.spec.feature_version} if small else set()
+        shadows = (
+            [load(ctx.conf, *name) for name in then.get(row[0], {}).values()]
+            if record
+            else challengers(ctx.conf, model.model).ready.values()
+        )
+        found |= {m.scorer.spec.feature_version for m in shadows}
     return sorted(found)
 
 
 def publish(ctx: JobContext, version: str) -> int:
     """Put a version's features as of the date in place, from the stored sums, with what the portfolio says of its rates. Returns
     the rows."""
-    features = features_as_of(ctx.lake, ctx.date, version)
-    found = of_portfolio(features, _rates(version)) if CREDIBLE[version] else {}
-    whole = credible_values(features, CREDIBLE[version], found)
+    whole, found = with_portfolio(features_as_of(ctx.lake, ctx.date, version), version)
     predicate = f"{windows.of_date(ctx.date)} AND feature_version = '{version}'"
     rows = ctx.lake.publish(TABLE, _in_all_columns(ctx.lake, whole), predicate, ctx.gate)
     if found:
@@ -72,13 +78,20 @@ def publish(ctx: JobContext, version: str) -> int:
     return rows
 
 
-def features_as_of(lake: Lake, date: dt.date, version: str) -> DataFrame:
-    """Features of the vehicles of policies in force at cutoff(date), from the stored sums."""
+def with_portfolio(features: DataFrame, version: str) -> tuple[DataFrame, dict[str, Estimate]]:
+    """Features with the version's credible ones, and what the portfolio says of each rate that they come from."""
+    found = of_portfolio(features, _rates(version)) if CREDIBLE[version] else {}
+    return credible_values(features, CREDIBLE[version], found), found
+
+
+def features_as_of(lake: Lake, date: dt.date, version: str, sums: DataFrame | None = None) -> DataFrame:
+    """Features of the vehicles of policies in force at cutoff(date), from the stored sums or those given, as `read_sums` has
+    them."""
     known = cutoff(date)
     insured = lake.read_known("reference.policies", known).where(valid_at(known)).select("vehicle_id").distinct()
     wanted = insured.withColumn("as_of_date", F.lit(date))
-    sums = windows.read_sums(lake, date).drop("as_of_date")
-    return feature_values(wanted.join(sums, on="vehicle_id", how="left"), version)
+    found = windows.read_sums(lake, date) if sums is None else sums
+    return feature_values(wanted.join(found.drop("as_of_date"), on="vehicle_id", how="left"), version)
 
 
 def _rates(version: str) -> list[Feature]:

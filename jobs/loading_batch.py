@@ -178,7 +178,8 @@ def make_plan(batch: Batch, files: Sequence[StoredFile]) -> Plan:
 def in_batch(batch: Batch, files: Sequence[StoredFile]) -> list[StoredFile]:
     """Files that the ledger has for this batch's date as they are now; a file that was refused, has changed since, or was
     loaded when the night was published, has not been in it."""
-    assert batch.date is not None
+    if batch.date is None:
+        raise ValueError("a batch without a date is in no night")
     of_batch = (F.col("source") == batch.source.name) & (F.col("batch_date") == F.lit(batch.date)) & (F.col("status") != REFUSED)
     of_batch &= F.col("received_ts").isNull() | (F.col("received_ts") < F.lit(cutoff(batch.date)))
     rows = batch.lake.read("bronze.ledger").where(of_batch).select("source_file", "fingerprint").collect()

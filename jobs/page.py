@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from expectations.gate import QualityGate
 from expectations.results import read_results
 from jobs import page_facts as facts
+from jobs import page_models as about
 from jobs.alerting import expose, raise_alerts
 from jobs.context import JobContext, JobResult
 from lake.storage import fetch, keep
@@ -55,9 +56,9 @@ def collect(ctx: JobContext, reports: Path) -> Night:
         books=facts.books(totals, ctx.date, ctx.previous_scores), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
         movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=facts.strongest(watched), watched=watched,
         columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=sources,
-        quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=facts.models(tonight),
-        usual_records=facts.usual_records(ctx), cached_models=facts.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
-        deadline=deadline, minutes_late=late,
+        quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=about.models(tonight),
+        usual_records=facts.usual_records(ctx), cached_models=about.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
+        deadline=deadline, minutes_late=late, shadows=about.shadows(ctx), decisions=about.decisions(ctx),
         seconds=seconds, drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
 

@@ -9,10 +9,10 @@ from pyspark.sql import functions as F
 
 from expectations.row_rules import POSITION_IS_NOT_KEPT
 from jobs.context import JobContext, cores
-from jobs.nights import champion_of_record, read_nights
+from jobs.nights import read_nights
 from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
 from lake.features import FEATURES
-from monitoring.night import Book, Model, Mover, Outcome, Shift, Source
+from monitoring.night import Book, Mover, Outcome, Shift, Source
 from registry.store import CHAMPION
 from transforms.exposure import COVER_KEY, valid_at
 
@@ -82,12 +82,6 @@ def fallbacks(rows: list[Row]) -> dict[str, int]:
 def moved(rows: list[Row]) -> dict[str, int]:
     """Tonight's scores that changed by more than each of MOVES."""
     return {f"{limit:.0%}": sum(r[f"moved_{limit}"] for r in rows) for limit in MOVES} if rows else {}
-
-
-def models(rows: list[Row]) -> list[Model]:
-    """Versions that scored the night."""
-    found = {(r["model_name"], r["model_version"], r["frame_hash"], r["feature_version"]) for r in rows if r["model_name"]}
-    return [Model(name=n, version=v or "", frame=f or "", features=x or "") for n, v, f, x in sorted(found, key=str)]
 
 
 def cover(ctx: JobContext) -> tuple[int, int]:
@@ -161,12 +155,6 @@ def usual_records(ctx: JobContext) -> dict[str, float]:
     by_night = {(r["source"], r["batch_date"]): r["n"] or 0 for r in sums}
     found = {source: median(by_night.get((source, d), 0) for d in published) for source in sorted({s for s, _ in by_night})}
     return {source: float(n) for source, n in found.items() if n > 0}
-
-
-def cached_models(ctx: JobContext) -> list[str]:
-    """Versions that scored the night from the cache, for MLflow did not answer."""
-    cached: list[str] = champion_of_record(ctx.lake, ctx.date).get("cached", [])
-    return cached
 
 
 def cost(ctx: JobContext, seconds: dict[str, float]) -> tuple[float, float]:

@@ -8,11 +8,16 @@ claims but not exposure that was earned.
 """
 
 import datetime as dt
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
+from jobs.decisions import publish_decisions
+from jobs.matured import matured, matured_nights
+from jobs.nights import read_nights
+from jobs.shadow import publish_shadow
 from lake.clock import cutoff
 from lake.delta import Lake
 from lake.errors import LakeError
@@ -26,10 +31,18 @@ TABLE = "gold.performance"
 
 
 def run(ctx: JobContext) -> JobResult:
-    """Publish gold.performance for the date; nothing on a first night, whose scores have no exposure yet.
+    """Publish gold.performance, gold.shadow and gold.decisions for the date; no performance on a first night, whose scores have
+    no exposure yet.
 
     Raises LakeError where the night before lacks its performance rows although there were scores before it.
     """
+    result = _performance(ctx)
+    shadows, decisions = _models_judged(ctx)
+    said = f"; {shadows} challengers held against the champion" if shadows else ""
+    return replace(result, rows=result.rows + shadows + decisions, message=result.message + said)
+
+
+def _performance(ctx: JobContext) -> JobResult:
     first = _first_scored(ctx)
     if ctx.previous is None or first is None:
         return JobResult(0, "no scores were published before this night: no exposure to measure")
@@ -42,6 +55,17 @@ def run(ctx: JobContext) -> JobResult:
     df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
     ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     return JobResult(len(rows), _message(experience, claims), {"first_scored": str(first)})
+
+
+def _models_judged(ctx: JobContext) -> tuple[int, int]:
+    """Rows of gold.shadow and gold.decisions, by the versions that the last run of `score` names."""
+    detail, ends = read_nights(ctx.lake).details.get((ctx.date, "score"), {}), matured_nights(ctx)
+    priced = matured(ctx, ends).persist() if ends and detail else None
+    try:
+        return publish_shadow(ctx, detail, priced, ends), publish_decisions(ctx, detail, priced, ends)
+    finally:
+        if priced is not None:
+            priced.unpersist()
 
 
 def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:

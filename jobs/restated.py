@@ -13,7 +13,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.nights import champion_of_record, read_nights
-from jobs.score import Canary, covers_in_force, divided, published_scores, recorded_canaries, scores_of, with_change
+from jobs.score import covers_in_force, divided, scores_of
+from jobs.score_change import published_scores, with_change
+from jobs.score_models import Canary, recorded_canaries
 from lake.clock import as_known, current, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -68,7 +70,7 @@ def find_moves(lake: Lake, conf: Conf, date: dt.date) -> Moves:
     features = {v: _features(lake, vehicles, date, v).persist() for v in versions}
     published = _of_date(lake, "gold.policy_scores", "score_date", date).where(F.col("role") == CHAMPION)
     reference = {name: _reference(lake, name, at).count() for name in HAPPENED}
-    scores = _scores(lake, models, date, ours, features).persist()
+    scores = _scores(lake, models, date, ours, features, record.get("stale_device_days")).persist()
     moved = _moved_features(lake, date, features[versions[0]], versions[0]).persist()
     return Moves(date, trips, days, moved, scores, published.count(), reference)
 
@@ -110,13 +112,18 @@ def _features(lake: Lake, vehicles: DataFrame, date: dt.date, version: str) -> D
 
 
 def _scores(
-    lake: Lake, models: list[tuple[Registered, Canary | None]], date: dt.date, covers: DataFrame, features: dict[str, DataFrame]
+    lake: Lake,
+    models: list[tuple[Registered, Canary | None]],
+    date: dt.date,
+    covers: DataFrame,
+    features: dict[str, DataFrame],
+    stale_days: int | None,
 ) -> DataFrame:
     """Scores of the covers that would not be what they are."""
     now = covers.where("is_now").drop("is_now", "changed")
     then = published_scores(lake, date).join(covers.select(*COVER_KEY), on=list(COVER_KEY), how="left_semi")
     parts = [
-        scores_of(mine, features[model.scorer.spec.feature_version], model, date)
+        scores_of(mine, features, model, date, stale_days=stale_days)
         for champion, small in models
         for mine, model in divided(now, champion, small)
     ]

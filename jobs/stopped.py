@@ -14,6 +14,7 @@ from lake.errors import CommitLost, GateFailed, LeaseLost
 from lake.log import log
 from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
+from registry.store import CHAMPION
 
 MAX_CAUSE = 1000
 
@@ -52,7 +53,7 @@ def _write(ctx: JobContext, job: str | None, failure: Exception) -> None:
 
 def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) -> Stopped:
     """What the page says, from what is published and recorded now."""
-    scores = ctx.lake.read("gold.policy_scores").where(F.col("score_date") == F.lit(ctx.date))
+    scores = ctx.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(ctx.date)) & (F.col("role") == CHAMPION))
     done = nights.finished.get(ctx.date, frozenset())
     rows = ctx.lake.read("gold.nights").collect()
     again = " --rerun" if ctx.date in nights.published else ""

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # MLflow's own server, no shell
 import sys
 import threading
 import webbrowser
@@ -117,7 +117,7 @@ def start_mlflow(conf: Conf, port: int) -> subprocess.Popen[bytes]:
     log = conf.logs_path / "mlflow-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        return subprocess.Popen(
+        return subprocess.Popen(  # nosec B603 # as above
             [sys.executable, "-m", "mlflow", "server", *options],
             stdout=out,
             stderr=subprocess.STDOUT,

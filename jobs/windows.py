@@ -48,6 +48,13 @@ def read_sums(lake: Lake, date: dt.date) -> DataFrame:
     return with_counts(_stored(lake, date))
 
 
+def sums_again(lake: Lake, date: dt.date, in_full: bool = False) -> DataFrame:
+    """As `read_sums`; `in_full`, or where those stored are not this code's or have expired, from all policy days."""
+    if in_full or _stored(lake, date).isEmpty():
+        return with_counts(full_sums(lake, date))
+    return read_sums(lake, date)
+
+
 def forget(lake: Lake) -> None:
     """Delete all sums: days have come that were known before the nights that the sums are of."""
     lake.delete_where(TABLE, "TRUE")

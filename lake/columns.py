@@ -51,7 +51,7 @@ LOCAL_MONTH = Column("local_month", "string", "local", "yyyy-MM of local_date; p
 AS_OF_DATE = Column("as_of_date", "date", "local", "windows of w days cover local days [as_of_date - w, as_of_date)")
 SCORE_DATE = Column("score_date", "date", "local", "the night's date D; equals the features' as_of_date")
 FEATURE_VERSION = Column("feature_version", "string", "", "version of the feature catalogue")
-DISTANCE_MM = Column("distance_mm", "bigint", "mm", "distance by the source's chosen method")
+DISTANCE_MM = Column("distance_mm", "bigint", "mm", "distance by the source's chosen method, or the other where that has none")
 DURATION_MS = Column("duration_ms", "bigint", "ms", "from first to last point")
 MOVING_MS = Column("moving_ms", "bigint", "ms", "time at or above the moving speed")
 NIGHT_MS = Column("night_ms", "bigint", "ms", "moving time between 00:00 and 04:00 local civil time")
@@ -67,11 +67,12 @@ HARSH_KNOWN_MM = Column(
     "harsh_known_mm",
     "bigint",
     "mm",
-    "part of distance_mm on which brakes and accelerations could be measured by calibrated rules; null: all",
+    "part of distance_mm, without gaps, on which brakes and accelerations could be measured by calibrated rules; null: all",
 )
 CORNER_KNOWN_MM = Column(
     "corner_known_mm", "bigint", "mm", "part of distance_mm on which corners could be measured likewise; null: all"
 )
+MOVING_MM = Column("moving_mm", "bigint", "mm", "part of distance_mm that was driven in moving_ms, so without gaps; null: all")
 MOTORWAY_MM = Column("motorway_mm", "bigint", "mm", "distance on motorways by the road lookup; null: no lookup")
 MAIN_MM = Column("main_mm", "bigint", "mm", "distance on main roads by the road lookup; null: no lookup")
 LOCAL_MM = Column("local_mm", "bigint", "mm", "distance on other roads by the road lookup; null: no lookup")

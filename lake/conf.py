@@ -4,22 +4,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
+from lake import conf_s3
+from lake.conf_emr import Emr, Prices
+from lake.conf_section import Section
 from lake.errors import ConfigError
 from lake.features import FEATURE_VERSION_1, FEATURES
 from lake.retention import LONGEST_WINDOW_DAYS, Retention
 from lake.sources import describe
 
 CONF_FOLDER = Path(conf.__file__).parent
-
-
-class Section(BaseModel):
-    """Refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Landing(Section):
@@ -111,9 +108,13 @@ class Nightly(Section):
     attempts: Annotated[int, Field(ge=1, le=5, description="tries of a job whose failure may pass")] = 2
     retry_wait_s: Annotated[float, Field(ge=0, description="before the first retry; it doubles")] = 2.0
     job_timeout_minutes: Annotated[int | None, Field(ge=1, description="a job that takes longer fails; null: never")] = None
-    dollars_per_vcpu_hour: Annotated[float, Field(ge=0, description="for the cost on the page: list price, us-east-1, ARM")] = (
-        0.061
-    )
+    stale_device_days: Annotated[
+        Literal[28, 90] | None,
+        Field(description="no distance in so many days: all that is known is older than every recent feature; null: never"),
+    ] = 90
+    dollars_per_vcpu_hour: Annotated[
+        float, Field(ge=0, description="for the cost on the page: of a vCPU with 4 GB, at the list prices of emr.prices")
+    ] = round(Prices().core_hour(4), 3)
 
     @property
     def job_timeout_s(self) -> float | None:
@@ -121,22 +122,27 @@ class Nightly(Section):
         return None if self.job_timeout_minutes is None else self.job_timeout_minutes * 60.0
 
 
+class Monitoring(Section):
+    """When experience says something about a model."""
+
+    claims_mature_days: Annotated[
+        int, Field(ge=0, description="exposure is held against its claims at this age; as training.maturity_days")
+    ] = 60
+    decision_claims: Annotated[
+        float, Field(gt=0, description="expected claims below which nothing is decided: 384 show a level to 10 %")
+    ] = 384.0
+    decision_effect: Annotated[
+        float, Field(ge=0, lt=1, description="relative differences below it are kept, however certain")
+    ] = 0.05
+    false_alarm: Annotated[
+        float, Field(gt=0, lt=1, description="chance that a right champion is ever told to be changed, however often one looks")
+    ] = 0.05
+
+
 class LeaseLimits(Section):
     """How long the lease of the one writer lasts between two renewals."""
 
     duration_s: Annotated[float, Field(ge=6, description="renewed at a third of it, over when it is not")] = 60.0
-
-
-class Emr(Section):
-    """The EMR Serverless application that runs the night, and what a submission needs."""
-
-    region: Annotated[str, Field(description="AWS region of the application")]
-    application_id: Annotated[str, Field(pattern=r"^[0-9a-z]{1,64}$", description="EMR Serverless application")]
-    execution_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$", description="role of the night")]
-    entry_point: Annotated[str, Field(pattern=r"^s3://", description="emr/entry.py as deployed")]
-    log_uri: Annotated[str, Field(pattern=r"^s3://", description="prefix for driver and executor logs")]
-    timeout_minutes: Annotated[int, Field(ge=5, description="a night that takes longer is cancelled")] = 240
-    spark_submit: Annotated[dict[str, str], Field(description="Spark settings that must be known before the driver starts")] = {}
 
 
 class S3Limits(Section):
@@ -184,6 +190,7 @@ class Conf(BaseSettings):
     registry: Registry = Registry()
     alerts: Alerting = Alerting()
     nightly: Nightly = Nightly()
+    monitoring: Monitoring = Monitoring()
     retention: Annotated[Retention, Field(description="how long rows and files are kept")] = Retention()
     lease: LeaseLimits = LeaseLimits()
     s3: S3Limits = S3Limits()
@@ -265,21 +272,23 @@ class Conf(BaseSettings):
 
 
 def load_conf(name: str = "local", **overrides: Any) -> Conf:
-    """Read a configuration by name (local, staging ...) or by path; overrides that are None are left out.
+    """Read a configuration by name (local, staging ...), by path, or by s3:// address; overrides that are None are left out.
 
     Raises ConfigError naming the file, the key and what is wrong.
     """
     known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
-    if not path.is_file() or not (is_path or name in known):
-        raise ConfigError(f"no configuration '{name}': give a path, or one of {', '.join(known)}")
+    on_s3 = name.startswith(conf_s3.SCHEME)
+    if not on_s3 and (not path.is_file() or not (is_path or name in known)):
+        raise ConfigError(f"no configuration '{name}': give a path, an s3:// address, or one of {', '.join(known)}")
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        text, address = conf_s3.read(name, path)
+        values = conf_s3.with_folders(yaml.safe_load(text) or {}, address, CONF_FOLDER)
         conf_ = Conf(**values)
         given = {k: v for k, v in overrides.items() if v is not None}
         return conf_.model_copy(update=given)
     except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
+        raise ConfigError(f"{name if on_s3 else path} is not YAML: {' '.join(str(e).split())}") from e
     except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+        raise ConfigError(f"{name if on_s3 else path}: {describe(e) if isinstance(e, ValidationError) else e}") from e

@@ -82,6 +82,40 @@ class ModelRefused(TelematicsError):
     exit_code = 10
 
 
+class RunFailed(TelematicsError):
+    """A run on EMR that failed."""
+
+    exit_code = 20
+
+
+class RunCancelled(TelematicsError):
+    """A run on EMR that was cancelled, or is being so."""
+
+    exit_code = 21
+
+
+class RunTimedOut(TelematicsError):
+    """A run on EMR that took longer than it may."""
+
+    exit_code = 22
+
+
+class NotSubmitted(TelematicsError):
+    """Nothing was started on EMR, as far as is known."""
+
+    exit_code = 23
+
+
+class WatchLost(TelematicsError):
+    """A run on EMR that could be asked for no longer; it goes on."""
+
+    exit_code = 24
+
+
+class ShadowFailed(TelematicsError):
+    """A challenger that cannot be scored, as `coverage/alias: why`; the night goes on without it."""
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What was wrong with a part of a job that went on without it, and the exit code that the command ends with for it."""

@@ -20,11 +20,13 @@ WINDOW_COUNTS = {
 """What a window has besides sums. The span, not the window's length, divides the distance of a car that was insured
 last month; it overstates a first day (which is a driven one by choice), so short histories need credibility."""
 
+_MOVING_MM = "coalesce(moving_mm, distance_mm)"
 DAY_TERMS = {
     "harsh_known_mm": "coalesce(harsh_known_mm, distance_mm)",
     "corner_known_mm": "coalesce(corner_known_mm, distance_mm)",
-    "limit_known_mm": "cast(round(coalesce(try_divide(distance_mm * limit_known_ms, moving_ms), 0)) AS bigint)",
-    "phone_known_mm": "cast(round(coalesce(try_divide(distance_mm * phone_known_ms, moving_ms), 0)) AS bigint)",
+    "moving_mm": _MOVING_MM,
+    "limit_known_mm": f"cast(round(coalesce(try_divide({_MOVING_MM} * limit_known_ms, moving_ms), 0)) AS bigint)",
+    "phone_known_mm": f"cast(round(coalesce(try_divide({_MOVING_MM} * phone_known_ms, moving_ms), 0)) AS bigint)",
     "weekend_known_ms": "if(weekend_ms IS NULL, 0, moving_ms)",
     "holiday_known_ms": "if(holiday_ms IS NULL, 0, moving_ms)",
     "idle_known_ms": "if(idle_ms IS NULL, 0, covered_ms)",
@@ -57,6 +59,8 @@ class Feature:
     kind: Kind = "ratio"
     place: int = 0
     """Which principal component, from 0, of a va_component."""
+    exposure: str = "km"
+    """Stem of the feature that says on how many kilometres a rate was measured: what its credibility goes by."""
 
     @property
     def name(self) -> str:

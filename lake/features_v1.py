@@ -8,7 +8,7 @@ MM_PER_KM = 1e6
 PER_100_KM = 100.0 * MM_PER_KM
 PAYD = "pay-as-you-drive: Ayuso, Guillen, Nielsen 2019, Improving automobile insurance ratemaking using telematics"
 HARSH = "Progressive Snapshot and Allstate Drivewise count hard braking; counted once a run, per distance"
-_DATA = "data quality: what can be known of the driving at all"
+DATA_QUALITY = "data quality: what can be known of the driving at all"
 _r = DISPLAYED_RUNG
 
 
@@ -17,9 +17,9 @@ def window(w: int) -> tuple[Feature, ...]:
     year, quarter = w == 365, w == 90
     return (
         Feature("km", w, "km", "distance_mm", None, 1 / MM_PER_KM, "distance driven", source=PAYD),
-        Feature("days_driven", w, "days", "days_driven", None, 1.0, "days with driving", source=_DATA),
-        Feature("trips", w, "trips", "trips", None, 1.0, "trips begun", source=_DATA),
-        Feature("moving_hours", w, "h", "moving_ms", None, 1 / 3.6e6, "time in motion", source=_DATA),
+        Feature("days_driven", w, "days", "days_driven", None, 1.0, "days with driving", source=DATA_QUALITY),
+        Feature("trips", w, "trips", "trips", None, 1.0, "trips begun", source=DATA_QUALITY),
+        Feature("moving_hours", w, "h", "moving_ms", None, 1 / 3.6e6, "time in motion", source=DATA_QUALITY),
         Feature("log_km_per_day", w, "ln km/day", "distance_mm", "span_days", 1 / MM_PER_KM,
                 "log distance a day since first seen in the window", 1, True, year, "distance driven",
                 "claims rise at a decreasing rate with distance: Boucher, Cote, Guillen 2017, Exposure as duration and distance"),
@@ -46,5 +46,5 @@ def window(w: int) -> tuple[Feature, ...]:
         Feature("mean_speed_kmh", w, "km/h", "distance_mm", "moving_ms", 3.6,
                 "mean speed in motion", 0, False, year, "average speed", "trip summaries: Duval, Boucher, Pigeon 2022"),
         Feature("completeness", w, "share", "covered_ms", "duration_ms", 1.0, "share of driving time without gaps in the data",
-                source=_DATA),
+                source=DATA_QUALITY),
     )  # fmt: skip

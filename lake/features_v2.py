@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lake.feature import VA, Feature
+from lake.features_v1 import DATA_QUALITY as _DATA
 from lake.features_v1 import MM_PER_KM, PAYD, PER_100_KM
 from lake.features_v1 import window as window_v1
 
@@ -14,6 +15,16 @@ MEASURED_ON = {
     "brake_per_100km": "harsh_known_mm", "accelerate_per_100km": "harsh_known_mm", "corner_per_100km": "corner_known_mm"
 }  # fmt: skip
 """Distance on which such events could be measured: speed alone tells brakes and no corners."""
+EXPOSURES = {
+    "harsh_km": ("harsh_known_mm", "brakes and accelerations"), "corner_km": ("corner_known_mm", "corners"),
+    "limit_km": ("limit_known_mm", "the posted limit"), "phone_km": ("phone_known_mm", "the phone"),
+}  # fmt: skip
+"""Distance by what was seen on it: a car whose device sees half of its way is half as well known."""
+_EXPOSURE_OF = {
+    "brake_per_100km": "harsh_km", "accelerate_per_100km": "harsh_km", "corner_per_100km": "corner_km",
+    "speeding_share": "limit_km", "speeding_events_per_100km": "limit_km", "phone_share": "phone_km",
+    "phone_events_per_100km": "phone_km",
+}  # fmt: skip
 CREDIBLE_STEMS = (*MEASURED_ON, "speeding_events_per_100km", "phone_events_per_100km")
 _WUTHRICH = "Wuthrich 2017, Covariate selection from telematics car driving data; Gao, Wuthrich 2018: two components suffice"
 _ENTROPY = "entropy of private cars' habits: Gallotti et al. 2013, arXiv 1305.1836 (of counts alone, not of their order)"
@@ -24,7 +35,7 @@ _ROADS = "motorways have the fewest accidents per distance; road type: Ayuso, Gu
 def window(w: int) -> tuple[Feature, ...]:
     """The features of a window of w days that are computed from the vehicle's own sums."""
     changed = tuple(_where_measured(f) for f in window_v1(w))
-    found = (*changed, *_shares(w), *_amounts(w))
+    found = tuple(_exposed(f) for f in (*changed, *_shares(w), *_amounts(w), *_known(w)))
     found = (*found, _regularity(w)) if w in REGULARITY_DAYS else found
     return (*found, _component(w, 0), _component(w, 1)) if w == VA_DAYS else found
 
@@ -34,7 +45,7 @@ def credible(own: tuple[Feature, ...]) -> tuple[Feature, ...]:
     chosen = [f for f in own if f.stem in CREDIBLE_STEMS and f.window_days == CREDIBLE_DAYS]
     return tuple(
         replace(
-            f, stem=f"{f.stem}_credible", numerator=f.name, denominator=f"km_{f.window_days}", scale=1.0, model=False,
+            f, stem=f"{f.stem}_credible", numerator=f.name, denominator=f"{f.exposure}_{f.window_days}", scale=1.0, model=False,
             kind="credible", meaning=f"{f.meaning}, pulled to the portfolio's mean", source=_BUHLMANN,
         )
         for f in chosen
@@ -42,7 +53,24 @@ def credible(own: tuple[Feature, ...]) -> tuple[Feature, ...]:
 
 
 def _where_measured(f: Feature) -> Feature:
+    if f.stem == "mean_speed_kmh":
+        return replace(f, numerator="moving_mm")
     return replace(f, denominator=MEASURED_ON[f.stem]) if f.stem in MEASURED_ON else f
+
+
+def _exposed(f: Feature) -> Feature:
+    return replace(f, exposure=_EXPOSURE_OF.get(f.stem, f.exposure))
+
+
+def _known(w: int) -> tuple[Feature, ...]:
+    """What the window knows of its own: kilometres by what was seen on them, and how long the vehicle has been seen."""
+    of_kind = tuple(
+        Feature(stem, w, "km", known, None, 1 / MM_PER_KM, f"distance on which {what} could be seen", source=_DATA)
+        for stem, (known, what) in EXPOSURES.items()
+    )
+    seen = Feature("seen_share", w, "share", "span_days", None, 1 / w, "part of the window since its first day with driving",
+                   source=_DATA)  # fmt: skip
+    return (*of_kind, seen)
 
 
 def _shares(w: int) -> tuple[Feature, ...]:

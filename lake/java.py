@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404 # asks a Java for its version, no shell
 from pathlib import Path
 
 from lake.errors import EnvironmentProblem
@@ -31,7 +31,8 @@ def installed_jdk_folder() -> Path:
 def java_major(java: str) -> int | None:
     """Major version of a java executable (8 for the old 1.8 scheme), or None if it does not run."""
     try:
-        out = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
+        command = [java, "-version"]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)  # nosec B603 # as above
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', out.stderr + out.stdout)

@@ -56,4 +56,4 @@ RULES = (
     Rule("gold.policy_scores", "scores", "score_date"),
     Rule("gold.policy_days", "history", "local_month"),
 )
-"""Tables that are not named here keep every row: reference.*, bronze.ledger, gold.drift, performance and nights."""
+"""Tables not named here keep every row: reference.*, bronze.ledger, gold.drift, performance, shadow, decisions and nights."""

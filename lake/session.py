@@ -36,17 +36,22 @@ BASE = {
     "spark.sql.files.ignoreMissingFiles": "false",
     # Athena and Redshift Spectrum cannot read deletion vectors
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # inferring filters takes exponential time over structs of many columns, and a checkpoint keeps what was inferred;
     # what a scan must skip is given to it as literals
     "spark.sql.constraintPropagation.enabled": "false",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
+}
+OWN_MACHINE = {
+    # on EMR executors reach the driver over the network, and people reach the UI through EMR
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # a few cores and small logs; a cluster has the defaults
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
 }
+"""What suits a Spark that this process starts itself, and would be wrong where a platform has started it."""
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
@@ -69,8 +74,7 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
     # naive datetimes that Spark hands to Python are in the process's zone
     os.environ["TZ"] = "UTC"
     time.tzset()
-    reach = session_settings(conf.s3, own_jars=conf.jars is not None) if s3 else {}
-    for key, value in {**BASE, **reach, **conf.spark, **_java_options(conf)}.items():
+    for key, value in settings(conf, s3=s3).items():
         builder = builder.config(key, value)
     with _stderr_to(jvm_log):
         spark = builder.getOrCreate()
@@ -79,6 +83,13 @@ def spark_session(conf: Conf, app: str = "telematics", jvm_log: Path | None = No
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     return spark
+
+
+def settings(conf: Conf, *, s3: bool) -> dict[str, str]:
+    """What the session sets, the configuration's own last; with `jars` null a platform has started Spark, and knows better."""
+    own_jars = conf.jars is not None
+    reach = session_settings(conf.s3, own_jars=own_jars) if s3 else {}
+    return {**BASE, **(OWN_MACHINE if own_jars else {}), **reach, **conf.spark, **_java_options(conf)}
 
 
 def _java_options(conf: Conf) -> dict[str, str]:

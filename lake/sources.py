@@ -37,6 +37,13 @@ SET_BY_LOADER = frozenset({
 """Columns that no file can fill: they say how we came by the record, or follow from its other columns."""
 
 
+def check_zone(value: str) -> str:
+    """The name, if it is a zone's. Raises ValueError."""
+    if value not in available_timezones():
+        raise ValueError(f"unknown time zone '{value}': give an IANA name, for instance America/Guayaquil")
+    return value
+
+
 class Strict(BaseModel):
     """Refuses unknown keys, so that a misspelt one is an error and not a silence."""
 
@@ -56,9 +63,7 @@ class Time(Strict):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"unknown time zone '{value}': give an IANA name, for instance America/Guayaquil")
-        return value
+        return check_zone(value)
 
     @field_validator("date_from_path")
     @classmethod
@@ -191,7 +196,13 @@ class Source(Strict):
         tuple[str, ...], Field(description="columns that files are known to have besides those that are mapped")
     ] = ()
     trip_gap_s: Annotated[int, Field(ge=30, le=3600, description="a pause longer than this ends a trip")] = 300
-    distance_method: Literal["haversine", "speed"] = "haversine"
+    distance_method: Annotated[
+        Literal["haversine", "speed"], Field(description="where the distance comes from; the other fills in where it has none")
+    ] = "haversine"
+    covered_step_s: Annotated[
+        float, Field(gt=0, le=300, description="a longer step is a gap: raise it for a source that samples more slowly")
+    ] = 10.0
+    zone: Annotated[str, Field(description="IANA zone of trips without any position")] = "UTC"
     trip_idle_s: Annotated[
         int | None, Field(ge=30, description="a stand longer than this ends a trip; null: only a pause in the points does")
     ] = None
@@ -210,6 +221,11 @@ class Source(Strict):
         tuple[Calibration, ...], Field(description="for a source that maps `firmware`: others' harsh events are not counted")
     ] = ()
     limits: Limits = Limits()
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return check_zone(value)
 
     @field_validator("name")
     @classmethod

@@ -36,7 +36,8 @@ class Table:
     def schema(self) -> StructType:
         """Spark schema, in column order; needs a running session, which parses the DDL."""
         parsed = StructType.fromDDL(self.ddl)
-        assert isinstance(parsed, StructType)
+        if not isinstance(parsed, StructType):
+            raise TypeError(f"{self.name}: its columns are no struct but {parsed}")
         return parsed
 
     @property

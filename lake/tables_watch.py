@@ -50,6 +50,70 @@ PERFORMANCE = Table(
     published=True,
 )
 
+SHADOW = Table(
+    "gold.shadow",
+    "a version that scores in shadow against the champion, over all nights since the two met",
+    (
+        c.SCORE_DATE.required(),
+        c.COVERAGE.required(),
+        Column("alias", "string", "", "its alias, which is the role of its scores", nullable=False),
+        Column("model_name", "string", "", "registered model", nullable=False),
+        Column("model_version", "string", "", "the version in shadow", nullable=False),
+        Column("champion_version", "string", "", "the version it is held against", nullable=False),
+        Column("scored", "bigint", "rows", "covers that both scored by their models tonight", nullable=False),
+        Column("why_not", "string", "", "why it was not scored tonight"),
+        Column("mean_price_change", "double", "share", "its mean pure premium over the champion's - 1"),
+        Column("moved_5", "double", "share", "covers whose price it would move by more than 5 %"),
+        Column("moved_10", "double", "share", "the same, 10 %"),
+        Column("moved_25", "double", "share", "the same, 25 %"),
+        Column("first_shadow_date", "date", "", "first night of the comparison", nullable=False),
+        Column("car_years", "double", "car-years", "mature exposure since, of covers that both had scored", nullable=False),
+        Column("claims", "bigint", "claims", "claims on it", nullable=False),
+        Column(
+            "log_evidence",
+            "double",
+            "log units",
+            "ln of the likelihood ratio of whom the claims fell on; twice it is the Poisson deviance saved at the claims' level",
+            nullable=False,
+        ),
+    ),
+    key=("score_date", "coverage", "alias"),
+    partition_by=("score_date",),
+    published=True,
+)
+
+BANDS_TYPE = "array<struct<band:int,car_years:double,expected_claims:double,claims:bigint>>"
+DECISIONS = Table(
+    "gold.decisions",
+    "what the mature experience of a coverage's champion asks for, over all nights since it is champion",
+    (
+        c.SCORE_DATE.required(),
+        c.COVERAGE.required(),
+        Column("model_name", "string", "", "registered model", nullable=False),
+        Column("model_version", "string", "", "the champion's version", nullable=False),
+        Column("since", "date", "", "first night that it was champion without a break", nullable=False),
+        Column("decision", "string", "", "undecided, keep, recalibrate or refit", nullable=False),
+        Column("why", "string", "", "in words", nullable=False),
+        Column("earned_car_years", "double", "car-years", "mature exposure priced by the version", nullable=False),
+        Column("claims", "bigint", "claims", "claims on it, as known when it came of age", nullable=False),
+        Column("expected_claims", "double", "claims", "frequency x exposure", nullable=False),
+        Column("actual_over_expected", "double", "", "A/E; null where nothing is expected"),
+        Column("lower", "double", "", "lower end of its interval, which holds on all nights at once; null while undecided"),
+        Column("upper", "double", "", "upper end of that interval"),
+        Column("log_evidence_level", "double", "log units", "ln of the evidence against A/E = 1", nullable=False),
+        Column("log_evidence_shape", "double", "log units", "ln of the evidence against the bands' order and spread",
+               nullable=False),
+        Column("band_spread", "double", "", "standard deviation of A/E between bands over the book's, chance taken out"),
+        Column("slope", "double", "", "how much of the predicted spread between bands there was: 1 all, 0 none"),
+        Column("maturity_days", "double", "days", "mean age of the exposure at the cutoff", nullable=False),
+        Column("bands", BANDS_TYPE, "", "by band of predicted frequency, a factor of 2^(1/4) each around the frame's mean",
+               nullable=False),
+    ),
+    key=("score_date", "coverage"),
+    partition_by=("score_date",),
+    published=True,
+)  # fmt: skip
+
 ALERTS = Table(
     "gold.alerts",
     "a figure of a night that is beyond its limit under a rule of alerts.yaml, and whether anybody is told",

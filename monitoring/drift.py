@@ -18,7 +18,7 @@ DIGITS = 9
 """Significant digits kept: sums of doubles differ by partitioning beyond them, and a rerun must state the same."""
 METHOD = "PSI over deciles of the reference, missing values as a bin of their own"
 
-Kind = Literal["feature", "prediction"]
+Kind = Literal["feature", "prediction", "daily", "reason"]
 
 
 @dataclass(frozen=True)

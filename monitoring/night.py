@@ -78,7 +78,8 @@ class Shift(Facts):
 
 
 class Shadow(Facts):
-    """A version in shadow; `evidence` to 1 that claims fall on whom it says rather than on whom the champion says."""
+    """A version in shadow; `evidence` to 1 that claims fall on whom it says rather than on whom the champion says, and the
+    Poisson deviance it saves. `why_not`: why it was not scored."""
 
     model: str
     version: str
@@ -90,10 +91,12 @@ class Shadow(Facts):
     wanted: float
     mean_price_change: float | None
     moved: dict[str, float]
+    deviance_gain: float = 0.0
+    why_not: str | None = None
 
 
 class Decision(Facts):
-    """What the experience of a coverage asks for: keep, recalibrate or refit."""
+    """What mature experience of a coverage's champion asks for: keep, recalibrate or refit; undecided where it is too little."""
 
     coverage: str
     decision: str

@@ -111,7 +111,8 @@ def _shadow(night: Night, limits: "Limits") -> Iterable[Signal]:
 
 def _decision(night: Night, limits: "Limits") -> Iterable[Signal]:
     for d in night.decisions:
-        yield Signal("decision", d.coverage, d.decision != "keep", f"{d.coverage}: {d.decision}, for {d.why}")
+        asks = d.decision in ("recalibrate", "refit")
+        yield Signal("decision", d.coverage, asks, f"{d.coverage}: {d.decision}, for {d.why}")
 
 
 STOPPED = "stopped"

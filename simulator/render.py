@@ -185,7 +185,7 @@ def sensed(rng: np.random.Generator, true: dict[str, Floats], lat: float, lon: f
     north, east = (_drift(rng, moving) for _ in range(2))
     lat_deg = lat + np.degrees((true["y"] + north) / EARTH_M)
     rad = np.diff(true["x"] + east, prepend=0.0) / (EARTH_M * np.cos(np.radians(lat_deg)))
-    speed = np.maximum(true["speed"] + moving * rng.normal(0.0, SPEED_NOISE_MPS, n), 0.0)
+    speed = np.maximum(true["speed"] + rng.normal(0.0, SPEED_NOISE_MPS, n), 0.0)
     return {
         "lat": lat_deg,
         "lon": lon + np.degrees(np.cumsum(rad)),

@@ -22,8 +22,8 @@ def naive(at: str) -> dt.datetime:
     return dt.datetime.fromisoformat(at).astimezone(dt.UTC).replace(tzinfo=None)
 
 
-def of_night(date: str) -> tuple[str, str]:
-    return "--where", f"score_date = DATE'{date}'"
+def of_night(date: str, role: str = "champion") -> tuple[str, str]:
+    return "--where", f"score_date = DATE'{date}' AND role = '{role}'"
 
 
 def test_every_file_adds_up(world: World) -> None:
@@ -47,6 +47,16 @@ def test_scores_are_complete_and_their_reasons_add_up(world: World) -> None:
     modelled = [s for s in scores if not s["fallback"]]
     assert sum(bool(s["reasons"]) for s in modelled) > len(modelled) / 2
     assert len({s["pure_premium"] for s in modelled}) > 100
+
+
+def test_the_challenger_scored_the_same_covers_without_reasons(world: World) -> None:
+    champion, challenger = (
+        {(s["policy_id"], s["coverage"], s["fallback_reason"]) for s in world.show("gold.policy_scores", *of_night(LAST, role))}
+        for role in ("champion", "challenger")
+    )
+    assert challenger == champion
+    shadows = world.show("gold.policy_scores", *of_night(LAST, "challenger"))
+    assert all(s["reasons"] is None and s["lineage"]["model_version"] == "2" for s in shadows)
 
 
 def test_a_finished_night_says_so_and_exits_0(world: World) -> None:

@@ -143,7 +143,9 @@ def claims_of_brakers(landed: Path, day: dt.date) -> None:
 def build(spark: SparkSession, root: Path) -> World:
     """Simulate, load, train, promote and run the nights."""
     training = {"min_claims": 30, "horizon_days": 180, "as_of_dates": 1, "maturity_days": 30}
-    world = World(spark, root, write_conf(root / "conf.yml", root, training=training))
+    # the second night's claims are held against its prices on the fourth
+    watched = {"claims_mature_days": 1}
+    world = World(spark, root, write_conf(root / "conf.yml", root, training=training, monitoring=watched))
     simulate(12, DAYS, 3, root / "landing", book_policies=1500, book_days=420, start=START)
     claims_of_brakers(root / "landing", CLAIMED)
     history = str(root / "landing" / "history" / "*.parquet")
@@ -154,6 +156,9 @@ def build(spark: SparkSession, root: Path) -> World:
         ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=1))),
         APPROVE,
         ("registry", "promote"),
+        # another frame, so another version: it scores in shadow on every night
+        ("train", "--date", str(NIGHTS[0] - dt.timedelta(days=2))),
+        ("registry", "challenger", "set"),
         ("nightly", "--from", str(NIGHTS[0]), "--to", str(NIGHTS[-2])),
     ):  # fmt: skip
         said = world.telematics(*arguments)

@@ -66,12 +66,13 @@ def estimate(segments: Floats, km: Floats, column: str) -> Shrinkage | None:
     return Shrinkage(km=column, k_km=found.k_km, mean=mean, variance_between=found.variance_between)
 
 
-def periods(rows: pd.DataFrame, stem: str, windows_days: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Disjoint periods out of nested windows: (values, km), vehicles x periods, shortest window first.
+def periods(rows: pd.DataFrame, stem: str, windows_days: tuple[int, ...], exposure: str = "km") -> tuple[Floats, Floats]:
+    """Disjoint periods out of nested windows: (values, km), vehicles x periods, shortest window first; `exposure` is the stem of
+    the kilometres that the values were measured on.
 
     The period between two windows has the difference of their distances and of their products value * distance.
     """
-    km = np.column_stack([_column(rows, f"km_{w}") for w in windows_days])
+    km = np.column_stack([_column(rows, f"{exposure}_{w}") for w in windows_days])
     values = np.column_stack([_column(rows, f"{stem}_{w}") for w in windows_days])
     known_km = np.where(np.isfinite(values), np.nan_to_num(km), 0.0)
     steps = np.diff(known_km, axis=1, prepend=0.0)

@@ -21,6 +21,8 @@ OBSERVED_KM = f"km_{max(WINDOWS_DAYS)}"
 CREDIBILITY_FEATURE = f"brake_per_100km_{max(WINDOWS_DAYS)}"
 KEY = ["policy_id", "vehicle_id", "coverage", "as_of_date"]
 BASE_PREMIUM = "base_premium_minor"
+DRIVEN = "km_365"
+"""Rows without distance in it are scored by the fallback, so what is missing there says nothing."""
 LABELS = ["exposure_years", "claims", "incurred_minor", "currency", "maturity_days"]
 ACTIONABLE = ("brake", "accelerate", "corner", "speeding", "phone", "night")
 """What a driver can change by driving otherwise: stems that begin so."""
@@ -33,7 +35,7 @@ SHRUNK_DENOMINATORS = (
 
 def needed_columns(version: str) -> list[str]:
     """Columns of a frame that training reads: key, labels, model features in every window, and distances."""
-    stems = {f.stem for f in model_features(version)} | {"km"}
+    stems = {x for f in model_features(version) for x in (f.stem, f.exposure)} | {"km"}
     return [*KEY, *LABELS, BASE_PREMIUM, *(f.name for f in FEATURES[version] if f.stem in stems)]
 
 
@@ -121,15 +123,16 @@ def feature_specs(data: Data, version: str) -> tuple[FeatureSpec, ...]:
 def _shrinkage(feature: Feature, last: pd.DataFrame) -> Shrinkage | None:
     if feature.denominator not in SHRUNK_DENOMINATORS:
         return None
-    segments, km = periods(last, feature.stem, WINDOWS_DAYS)
-    return estimate(segments, km, f"km_{feature.window_days}")
+    segments, km = periods(last, feature.stem, WINDOWS_DAYS, feature.exposure)
+    return estimate(segments, km, f"{feature.exposure}_{feature.window_days}")
 
 
 def _feature_spec(feature: Feature, rows: pd.DataFrame, exposure: Floats, shrinkage: Shrinkage | None) -> FeatureSpec:
     values = rows[feature.name].to_numpy(dtype=float, na_value=np.nan)
-    known = np.isfinite(values)
+    known, driven = np.isfinite(values), rows[DRIVEN].to_numpy(dtype=float, na_value=np.nan) > 0
     mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
     return FeatureSpec(
         name=feature.name, text=feature.text or feature.meaning, unit=feature.unit, window_days=feature.window_days,
         log=feature.log, mean=mean, shrinkage=shrinkage, sign=feature.sign, actionable=feature.stem.startswith(ACTIONABLE),
+        ever_missing=bool((driven & ~known).any()),
     )  # fmt: skip

@@ -103,9 +103,19 @@ class Scorer:
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Contributions of every feature to ln pure premium (rows x features), which reasons are the strongest of."""
         s, x = self.spec, design(rows, self.spec.features)
-        by_frequency = self.explainers[0].explained(x, s.frequency_base_margin + s.ln_offset(rows))[1]
+        # an offset moves the margin and no contribution, so rows need not have it
+        by_frequency = self.explainers[0].explained(x, s.frequency_base_margin)[1]
         by_severity = self.explainers[1].explained(x, s.severity_base_margin)[1]
         return pd.DataFrame(by_frequency + by_severity, columns=s.names, index=rows.index)
+
+    def unlearned(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Rows in which a feature is not observed that always was in training: which way its splits send such a row was never
+        learned. One with credibility is drawn to its mean instead, which was."""
+        found = np.zeros(len(rows), dtype=bool)
+        for f in self.spec.features:
+            if f.ever_missing is False and f.shrinkage is None and f.name in rows:
+                found |= rows[f.name].isna().to_numpy()
+        return found
 
     def _levels(self, frequency: Floats, severity: Floats, offset: Floats) -> dict[str, Floats]:
         s = self.spec

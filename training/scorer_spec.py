@@ -39,6 +39,9 @@ class FeatureSpec(BaseModel):
     levels: tuple[str, ...] = ()
     sign: Literal[-1, 0, 1] = 0
     actionable: bool = Field(default=False, description="a driver can change it by driving otherwise")
+    ever_missing: bool | None = Field(
+        default=None, description="whether it was ever not observed in training; null: models of before do not say"
+    )
 
 
 class ScorerSpec(BaseModel):

@@ -88,8 +88,8 @@ def proposed(recipe: Recipe, number: int, seed: int) -> Recipe:
     """Trial `number`: 0 is the recipe itself, others are drawn from SPACE."""
     if number == 0:
         return recipe
-    random = np.random.default_rng([seed, number])
-    params = {name: random.choice(np.array(values)).item() for name, values in SPACE.items()}
+    rng = np.random.default_rng([seed, number])
+    params = {name: rng.choice(np.array(values)).item() for name, values in SPACE.items()}
     params["max_depth"] = int(params["max_depth"])
     return recipe.changed(params, round(TREES_TIMES_ETA / params["eta"]))
 

@@ -119,7 +119,8 @@ class _NoRepeats(yaml.SafeLoader):
 def load_spec(path: Path) -> ModelSpec:
     """Read a spec. Raises ConfigError naming file, key and what is wrong."""
     try:
-        return ModelSpec(**(yaml.load(path.read_text(), _NoRepeats) or {}))
+        read = yaml.load(path.read_text(), _NoRepeats)  # nosec B506 # _NoRepeats is a SafeLoader
+        return ModelSpec(**(read or {}))
     except FileNotFoundError as e:
         raise ConfigError(f"no spec at {path}") from e
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as e:

@@ -144,11 +144,11 @@ def _feature(rows: pd.DataFrame, name: str, column: Column, exposure: Floats, fi
         levels = column.levels or tuple(sorted(texts))
         if column.levels and not texts.isin(levels).any():
             raise TrainingRefused(f"{name} has none of the levels {', '.join(levels)}; it has {', '.join(sorted(texts)[:20])}")
-        return spec.model_copy(update={"levels": levels})
+        return spec.model_copy(update={"levels": levels, "ever_missing": bool(rows.loc[fitted, name].isna().any())})
     values = _number(rows, name)
     known = fitted & np.isfinite(values)
     mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0
-    return spec.model_copy(update={"mean": mean})
+    return spec.model_copy(update={"mean": mean, "ever_missing": bool((fitted & ~known).any())})
 
 
 def read_table(path: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lake.driving import DrivingRules
+from transforms.cleaning import STANDING_MPS
 from transforms.steps import Steps
 from transforms.track import Flags, Floats, Ints, Track
 
@@ -23,7 +24,7 @@ def calibrated(
     """
     axes = []
     for values, scale in zip((track.accel_lon_mps2, track.accel_lat_mps2), factors, strict=True):
-        tilt = np.where(is_levelled, _tilt(values, track.speed_mps == 0.0, trip, len(scale)), 0.0)
+        tilt = np.where(is_levelled, _tilt(values, track.speed_mps < STANDING_MPS, trip, len(scale)), 0.0)
         axes.append((values - tilt[trip]) * scale[trip] if tilt.any() or (scale != 1.0).any() else values)
     lon, lat = axes
     return np.where(np.isnan(lon), steps.difference_mps2, lon), lat

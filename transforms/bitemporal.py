@@ -59,7 +59,8 @@ def _key(changed: DataFrame) -> list[str]:
 
 def _fields(changed: DataFrame, side: str) -> list[str]:
     struct = changed.schema[side].dataType
-    assert isinstance(struct, StructType)
+    if not isinstance(struct, StructType):
+        raise TypeError(f"a struct is needed, not {struct}")
     return struct.names
 
 

@@ -14,12 +14,12 @@ from transforms.trip_sums import Drives
 
 _BIGINTS = (
     "points", "jump_points", "stuck_points", "inaccurate_points", "positions", "speeds", "haversine_mm", "integral_mm",
-    "covered_ms", "moving_ms", "idle_ms", "speeding_ms", "limit_known_ms", "phone_ms", "phone_known_ms", "interval_ms",
-    "start_us", "end_us", "known_us",
+    "distance_mm", "covered_ms", "moving_ms", "idle_ms", "speeding_ms", "limit_known_ms", "phone_ms", "phone_known_ms",
+    "interval_ms", "harsh_known_mm", "corner_known_mm", "moving_mm", "start_us", "end_us", "known_us",
 )  # fmt: skip
 _DOUBLES = ("max_speed_mps", "start_lat", "start_lon", "end_lat", "end_lon", "quality")
 _TEXTS = ("source", "device_id", "tz", "mode", "firmware", "rules_version", "segmentation_version", "start_cell", "end_cell")
-_FLAGS = ("harsh_known", "corner_known", "is_holiday")
+_FLAGS = ("is_holiday",)
 EVENT = (
     "struct<kind:string,direction:string,start_us:bigint,end_us:bigint,peak:double,rung:int,start_speed_mps:double,"
     "max_speed_mps:double>"
@@ -82,7 +82,9 @@ def rows_of(drives: Drives, source: str, devices: list[str], firmwares: list[str
     """Trips in the columns of OUTPUT."""
     n, trips = len(drives.first), drives.trips
     versions = np.array([x.name for x in rules.rules], object)
-    zones = [zone_at(y, x) for y, x in zip(trips["start_lat"], trips["start_lon"], strict=True)]
+    # a trip without a position has the zone that its source states
+    begun = zip(trips["start_lat"], trips["start_lon"], strict=True)
+    zones = [rules.source.zone if np.isnan(lat) else zone_at(lat, lon) for lat, lon in begun]
     texts = {
         "source": np.full(n, source, object),
         "device_id": np.array(devices, object)[drives.track.device[drives.first]],
@@ -97,7 +99,7 @@ def rows_of(drives: Drives, source: str, devices: list[str], firmwares: list[str
     columns = [
         *(pa.array(trips[x], pa.int64()) for x in _BIGINTS), *(_doubles(trips[x]) for x in _DOUBLES),
         *(pa.array(texts[x], pa.string()) for x in _TEXTS),
-        pa.array(trips["harsh_known"]), pa.array(trips["corner_known"]), pa.array(holidays, pa.bool_()),
+        pa.array(holidays, pa.bool_()),
         _quarters(drives, n), _heat_maps(trips["va_ms"]), _events(drives.runs, drives.run_trip, drives.track.us, n),
     ]  # fmt: skip
     names = [*_BIGINTS, *_DOUBLES, *_TEXTS, *_FLAGS, "quarters", "va_ms", "events"]

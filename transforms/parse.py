@@ -108,7 +108,8 @@ def canonical(rows: DataFrame, source: Source, table: Table) -> DataFrame:
 def _read(rows: DataFrame, fields: str, source: Source, table: Table) -> tuple[dict[str, Column], Column]:
     """Canonical values by name, and the reasons for those that cannot be read, from a struct of the file's columns."""
     struct = rows.schema[fields].dataType
-    assert isinstance(struct, StructType)
+    if not isinstance(struct, StructType):
+        raise TypeError(f"a struct is needed, not {struct}")
     found = zip(file_columns(source), struct, strict=True)
     cells = {c: Cell(F.col(f"{fields}.{x.name}"), x.dataType.simpleString()) for c, x in found}
     mapped = {x.name: (source.columns[x.name], x.type) for x in table.columns if x.name in source.columns}

@@ -45,14 +45,24 @@ def with_vehicle(trips: DataFrame, devices: DataFrame) -> DataFrame:
 
 
 def with_counted_device(mapped: DataFrame) -> DataFrame:
-    """Trips of a vehicle with is_counted: whether their device is the one that counts for the vehicle's local day.
+    """Trips of a vehicle with is_counted: whether no better device recorded any of the same driving.
 
-    Two devices in one car record the same driving. The one with the longest covered time counts, then the first by name.
+    Two devices in one car record the same driving at the same time: a trip counts unless it overlaps one of a device that has
+    the longer covered time on that local day, or as long and comes first by name. A device that replaces another in the course of
+    the day adds its own trips.
     """
     device_day = Window.partitionBy(*_DAY, "source", "device_id")
     best = Window.partitionBy(*_DAY).orderBy(F.desc("_covered"), F.asc("source"), F.asc("device_id"))
     ranked = mapped.withColumn("_covered", F.sum("covered_ms").over(device_day)).withColumn("_rank", F.dense_rank().over(best))
-    return ranked.withColumn("is_counted", F.col("_rank") == 1).drop("_covered", "_rank")
+    # at most a day's trips of a car, so an array of them is small
+    others = F.collect_list(F.struct("_rank", "start_ts", "end_ts")).over(Window.partitionBy(*_DAY))
+
+    def is_same_driving(other: Column) -> Column:
+        overlaps = (other["start_ts"] < F.col("end_ts")) & (other["end_ts"] > F.col("start_ts"))
+        return (other["_rank"] < F.col("_rank")) & overlaps
+
+    counted = ranked.withColumn("_others", others).withColumn("is_counted", ~F.exists("_others", is_same_driving))
+    return counted.drop("_covered", "_rank", "_others")
 
 
 def policy_days(trips: DataFrame, events: DataFrame, devices: DataFrame) -> DataFrame:
@@ -75,7 +85,7 @@ def daily_sums(counted: DataFrame, events: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("trips"),
         *(F.sum(x).alias(x) for x in (*_TRIP_SUMS, *_SUMS_WHERE_KNOWN)),
         # a trip of which nobody says otherwise was measured on all of its way
-        *(F.sum(F.coalesce(x, "distance_mm")).alias(x) for x in ("harsh_known_mm", "corner_known_mm")),
+        *(F.sum(F.coalesce(x, "distance_mm")).alias(x) for x in ("harsh_known_mm", "corner_known_mm", "moving_mm")),
         F.sum(F.round(F.col("quality") * F.col("distance_mm")).cast("bigint")).alias("quality_mm"),
         *(F.count_if(_begins_in(slot)).alias(f"starts_{slot[0]}_{slot[1]:02d}") for slot in START_SLOTS),
         sums_by_place("va_ms").alias("va_ms"),

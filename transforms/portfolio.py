@@ -26,7 +26,8 @@ def credible_values(features: DataFrame, credible: Sequence[Feature], found: Map
 def _credible(feature: Feature, by: Estimate | None) -> Column:
     if by is None:
         return F.lit(None).cast("double")
-    assert feature.denominator is not None
+    if feature.denominator is None:
+        raise ValueError(f"{feature.name} is no rate: it has no denominator")
     own = shrunk_to(F.lit(by.mean), F.col(feature.numerator), F.col(feature.denominator), F.lit(by.k_km))
     return F.round(F.coalesce(own, F.lit(by.mean)), ROUNDED_DIGITS)
 
@@ -61,7 +62,7 @@ def _moments(row: Row, name: str) -> Moments:
 
 def _of_vehicle(rate: Feature) -> Column:
     """What a vehicle adds to the sums, as a struct; null where its rate is not known."""
-    periods = F.array(*(F.struct(km.alias("km"), x.alias("rate")) for km, x in _periods(rate.stem)))
+    periods = F.array(*(F.struct(km.alias("km"), x.alias("rate")) for km, x in _periods(rate.stem, rate.exposure)))
     with_driving = F.filter(periods, lambda p: p["km"] > 0)
     km = _total(with_driving, lambda p: p["km"])
     weighted = _total(with_driving, lambda p: p["km"] * p["rate"])
@@ -74,9 +75,9 @@ def _of_vehicle(rate: Feature) -> Column:
     return F.when(km > 0, F.struct(*(value.alias(name) for name, value in parts.items())))
 
 
-def _periods(stem: str) -> list[tuple[Column, Column]]:
+def _periods(stem: str, exposure: str) -> list[tuple[Column, Column]]:
     """(km, rate) of the time between each window and the next shorter one."""
-    known = [F.when(F.col(f"{stem}_{w}").isNotNull(), F.col(f"km_{w}")).otherwise(0.0) for w in WINDOWS_DAYS]
+    known = [F.when(F.col(f"{stem}_{w}").isNotNull(), F.col(f"{exposure}_{w}")).otherwise(0.0) for w in WINDOWS_DAYS]
     amounts = [km * F.coalesce(F.col(f"{stem}_{w}"), F.lit(0.0)) for km, w in zip(known, WINDOWS_DAYS, strict=True)]
     shorter = [F.lit(0.0), *known], [F.lit(0.0), *amounts]
     steps = [a - b for a, b in zip(known, shorter[0], strict=False)]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lake.event_rules import EventRules
-from transforms.steps import COVERED_STEP_MS, Steps
+from transforms.steps import Steps
 from transforms.track import Flags, Floats, Ints, Track
 
 BRAKE, ACCELERATE, CORNER, SPEEDING, PHONE = range(5)
@@ -48,8 +48,8 @@ class Runs:
 def find_runs(motion: Motion, rules: EventRules) -> Runs:
     """All events of the trips, in order of their first row.
 
-    A run is a sequence of points beyond the lowest threshold. Runs at most merge_gap_s apart are one; a gap of over 10 s in the
-    points ends one. Harsh events need min_speed: the largest speed from the point before the run to its end, so that a stop
+    A run is a sequence of points beyond the lowest threshold. Runs at most merge_gap_s apart are one; a gap in the points
+    ends one. Harsh events need min_speed: the largest speed from the point before the run to its end, so that a stop
     counts by the speed it began with and a start by the one it reached.
     """
     found = [*_harsh(motion, rules), *_states(motion, rules)]
@@ -107,7 +107,7 @@ def _runs(motion: Motion, flagged: Flags, magnitude: Floats, rules: EventRules) 
         return Runs(whole, whole, whole, whole, real, whole, real, real)
     trip = np.cumsum(motion.steps.starts)[at]
     apart_ms = np.diff(motion.track.ms[at])
-    joins = (apart_ms <= rules.merge_gap_s * _MS) | ((np.diff(at) == 1) & (apart_ms <= COVERED_STEP_MS))
+    joins = (apart_ms <= rules.merge_gap_s * _MS) | ((np.diff(at) == 1) & motion.steps.is_step[at[1:]])
     opens = np.flatnonzero(np.r_[True, ~(joins & (trip[1:] == trip[:-1]))])
     fastest = np.fmax(motion.steps.entry_speed_mps, motion.steps.motion_mps)[at]
     return Runs(

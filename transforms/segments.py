@@ -6,11 +6,13 @@ from lake.driving import DrivingRules
 from transforms.cleaning import MS_PER_S
 from transforms.on_foot import on_foot
 from transforms.steps import Steps
-from transforms.track import Flags, Ints, Small, Track, begins, runs_of
+from transforms.track import Flags, Small, Track, begins, between, runs_of
 
 DRIVING, ON_FOOT, PARKED = 0, 1, 2
 MODES = ("driving", "on_foot", "parked")
 MS_A_DAY = 86_400_000
+MOVED_MM = 100_000
+"""A trip of which no point moves is parked unless it gets this far: the noise of two positions makes some ten metres."""
 
 
 def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -> tuple[Flags, Small]:
@@ -18,7 +20,8 @@ def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -
 
     A stand over trip_idle_s, and ignition off for ignition_off_s, end the trip at their first point; the next one begins with
     the last point before the car moves, or with the one at which the ignition is on. What lies between is parked, and cut at
-    midnight UTC, so that no night reads back further than a day.
+    midnight UTC, so that no night reads back further than a day. A trip that does not move is parked too: a tracker's sign of
+    life is no drive.
     """
     source = rules.source
     mode = np.zeros(len(track), np.int8)
@@ -30,10 +33,18 @@ def segment(track: Track, stretches: Flags, steps: Steps, rules: DrivingRules) -
         _park(track, stretches, stands, source.trip_idle_s, mode, cuts, keep_last=True)
     if source.ignition_off_s is not None:
         _park(track, stretches, track.ignition == 0, source.ignition_off_s, mode, cuts, keep_last=False)
-    if not (mode.any() or cuts.any()):
-        return stretches, mode
+    starts = stretches | cuts | begins(mode)
+    mode[(mode == DRIVING) & ~_moves(steps, starts)] = PARKED
     midnight = begins(track.ms // MS_A_DAY) & (mode == PARKED)
-    return stretches | cuts | begins(mode) | midnight, mode
+    return starts | midnight, mode
+
+
+def _moves(steps: Steps, starts: Flags) -> Flags:
+    """Whether a point's trip moves."""
+    first = np.flatnonzero(starts)
+    moves = np.logical_or.reduceat(steps.is_moving, first) | (np.add.reduceat(steps.distance_mm, first) >= MOVED_MM)
+    of_point: Flags = np.repeat(moves, np.diff(np.r_[first, len(starts)]))
+    return of_point
 
 
 def _park(track: Track, stretches: Flags, flags: Flags, least_s: int, mode: Small, cuts: Flags, *, keep_last: bool) -> None:
@@ -46,16 +57,6 @@ def _park(track: Track, stretches: Flags, flags: Flags, least_s: int, mode: Smal
     # the first point still ends a drive, unless the stretch begins with it; the last begins the next, unless none follows
     inner_first = np.where(stretches[first], first, first + 1)
     inner_last = np.where(at_end | (not keep_last), last, last - 1)
-    mode[_between(inner_first, inner_last, len(track))] = PARKED
+    mode[between(inner_first, inner_last, len(track))] = PARKED
     follows = np.where(keep_last, last, last + 1)[~at_end]
     cuts[follows] = True
-
-
-def _between(first: Ints, last: Ints, n: int) -> Flags:
-    """Rows from each first to its last; none where first lies behind last."""
-    edges = np.zeros(n + 1, np.int64)
-    some = first <= last
-    np.add.at(edges, first[some], 1)
-    np.add.at(edges, last[some] + 1, -1)
-    inside: Flags = np.cumsum(edges)[:-1] > 0
-    return inside

@@ -82,6 +82,16 @@ def runs_of(flags: Flags, starts: Flags) -> tuple[Ints, Ints]:
     return np.flatnonzero(opens), np.flatnonzero(closes)
 
 
+def between(first: Ints, last: Ints, n: int) -> Flags:
+    """Of n rows, those from each first to its last; none where first lies behind last."""
+    edges = np.zeros(n + 1, np.int64)
+    some = first <= last
+    np.add.at(edges, first[some], 1)
+    np.add.at(edges, last[some] + 1, -1)
+    inside: Flags = np.cumsum(edges)[:-1] > 0
+    return inside
+
+
 def great_circle_m(lat1: Floats, lon1: Floats, lat2: Floats, lon2: Floats) -> Floats:
     """Haversine distance in metres between positions in degrees."""
     north, east = np.radians(lat2 - lat1) / 2, np.radians(lon2 - lon1) / 2

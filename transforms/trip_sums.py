@@ -11,7 +11,7 @@ from transforms.cleaning import MS_PER_S, Cleaned, clean, stretches
 from transforms.runs import Motion, Runs, find_runs
 from transforms.segments import DRIVING, segment
 from transforms.steps import Steps, steps_of
-from transforms.track import Floats, Ints, Small, Track, begins
+from transforms.track import Flags, Floats, Ints, Small, Track, begins
 
 QUARTER_MS = 900_000
 SPEED_EDGES_KMH = np.array([10.0 * k for k in range(13)] + [200.0])
@@ -42,11 +42,11 @@ def drives_of(track: Track, firmwares: list[str | None], rules: DrivingRules) ->
     source = rules.source
     pauses = stretches(track, source.trip_gap_s)
     cleaned = clean(track, pauses, source.cleaning.stuck_s)
-    steps = steps_of(cleaned, pauses)
+    steps = steps_of(cleaned, pauses, source)
     starts, mode = segment(cleaned.track, pauses, steps, rules)
     if (starts != pauses).any():
         cleaned = clean(track, starts, source.cleaning.stuck_s)
-        steps = steps_of(cleaned, starts)
+        steps = steps_of(cleaned, starts, source)
     return _summed(cleaned, steps, mode, firmwares, rules)
 
 
@@ -61,13 +61,13 @@ def _summed(cleaned: Cleaned, steps: Steps, mode: Small, firmwares: list[str | N
     is_levelled = np.array([x.level_mount for x in rules.rules])[by_rules]
     lon, lat = calibrated(track, steps, trip, (lon_scale, lat_scale), is_levelled)
     measurable = is_calibrated & (chosen < len(rules.rules))
-    harsh_known, corner_known = (measurable & (np.add.reduceat(~np.isnan(axis), first) > 0) for axis in (lon, lat))
+    harsh_known, corner_known = (_seen_mm(steps, ~np.isnan(axis), first) * measurable for axis in (lon, lat))
     motion = Motion(track, steps, lon, lat, measurable[trip], mode == DRIVING)
     runs = _runs(motion, by_rules[trip], rules)
     trips = {
         **_sums(cleaned, steps, first, by_rules, rules),
         "mode": mode[first], "interval_ms": interval_ms, "firmware": track.firmware[first], "rules": by_rules,
-        "harsh_known": harsh_known, "corner_known": corner_known,
+        "harsh_known_mm": harsh_known, "corner_known_mm": corner_known, "moving_mm": _seen_mm(steps, steps.is_moving, first),
         "va_ms": _heat_map(track, steps, lon, trip, len(first)) * is_calibrated[:, None],
     }  # fmt: skip
     return Drives(track, steps, first, trips, _quarters(track, steps, trip), runs, trip[runs.first])
@@ -78,10 +78,20 @@ def _limits_ms(rules: DrivingRules) -> Floats:
 
 
 def _mean_interval(steps: Steps, first: Ints) -> Ints:
-    """Mean milliseconds from point to point of a trip, gaps left out; 0 for a trip without two points."""
-    counts = np.add.reduceat(steps.is_covered.astype(np.int64), first)
-    mean: Ints = np.add.reduceat(steps.covered_ms, first) // np.maximum(counts, 1)
+    """Mean milliseconds from point to point of a trip while it moves, gaps left out; 0 for a trip that does not.
+
+    Many trackers report more seldom while they stand, which says nothing of how events are sampled.
+    """
+    counted = steps.is_covered & steps.is_moving
+    counts = np.add.reduceat(counted.astype(np.int64), first)
+    mean: Ints = np.add.reduceat(np.where(counted, steps.step_ms, 0), first) // np.maximum(counts, 1)
     return mean
+
+
+def _seen_mm(steps: Steps, keep: Flags, first: Ints) -> Ints:
+    """Distance of each trip on covered steps of which `keep` is true: what events on it could be seen in."""
+    seen: Ints = np.add.reduceat(np.where(keep & steps.is_covered, steps.distance_mm, 0.0).astype(np.int64), first)
+    return seen
 
 
 def _runs(motion: Motion, by_rules: Ints, rules: DrivingRules) -> Runs:
@@ -107,6 +117,7 @@ def _sums(cleaned: Cleaned, steps: Steps, first: Ints, by_rules: Ints, rules: Dr
         "points": np.ones(len(track), np.int64), "jump_points": cleaned.is_jump, "stuck_points": cleaned.is_stuck,
         "inaccurate_points": track.inaccurate, "positions": track.has_position, "speeds": ~np.isnan(track.speed_mps),
         "haversine_mm": np.nan_to_num(steps.haversine_mm), "integral_mm": np.nan_to_num(steps.integral_mm),
+        "distance_mm": steps.distance_mm,
     }  # fmt: skip
     times = {
         "covered_ms": True, "moving_ms": moving, "idle_ms": ~moving & ~np.isnan(steps.motion_mps),

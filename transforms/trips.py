@@ -12,7 +12,7 @@ MODE_DRIVING = "driving"
 def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
     """One row a trip in the columns of silver.trips, with `events` (and `cells`) besides, from transforms.drives.drives.
 
-    `prefers_speed` are the sources whose distance is the integral of speed. known_from is the largest received_ts of the
+    `prefers_speed` are the sources whose distance_method is speed. known_from is the largest received_ts of the
     trip's points. A step of at most 10 s counts towards the time sums, under the state of its later point.
     """
     identity = F.concat_ws("|", "source", "device_id", F.col("start_us").cast("string"), "segmentation_version")
@@ -21,10 +21,8 @@ def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
     }
     timed = driven.withColumns({**times, "trip_id": F.sha2(identity, 256)})
     whole = timed.withColumns({**_local(), **_distances(prefers_speed)})
-    measured = {f"{x}_known_mm": F.when(F.col(f"{x}_known"), F.col("distance_mm")).otherwise(0) for x in ("harsh", "corner")}
-    known = whole.withColumns(measured)
-    nested = [x for x in ("events", "cells") if x in known.columns]
-    return known.select(*_columns(TRIPS, known), *nested)
+    nested = [x for x in ("events", "cells") if x in whole.columns]
+    return whole.select(*_columns(TRIPS, whole), *nested)
 
 
 def _columns(table: Table, have: DataFrame) -> list[Column]:
@@ -47,14 +45,13 @@ def _local() -> dict[str, Column]:
 
 
 def _distances(prefers_speed: list[str]) -> dict[str, Column]:
-    """By the source's method, or the other one where the trip has no position or no speed; 0 where it has neither."""
+    """Both distances where there is anything to measure them by, and which of them the source's one is, at least in part."""
     by_position = F.when(F.col("positions") > 0, F.col("haversine_mm"))
     by_speed = F.when(F.col("speeds") > 0, F.col("integral_mm"))
     uses_speed = by_speed.isNotNull() & (F.col("source").isin(prefers_speed) | by_position.isNull())
     return {
         "distance_haversine_mm": by_position,
         "distance_speed_mm": by_speed,
-        "distance_mm": F.coalesce(F.when(uses_speed, by_speed), by_position, F.lit(0)),
         "distance_method": F.when(uses_speed, F.lit("speed")).when(by_position.isNotNull(), F.lit("haversine")),
         "superseded_by": F.lit(None).cast("string"),
         "known_to": F.lit(None).cast("timestamp"),

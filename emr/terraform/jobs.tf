@@ -87,7 +87,7 @@ module "orchestration" {
   log_days         = var.log_days
 
   submission = {
-    conf_name               = var.environment
+    conf_name               = coalesce(var.conf_address, var.environment)
     entry_point             = local.conf.emr.entry_point
     log_uri                 = local.conf.emr.log_uri
     timeout_minutes         = local.conf.emr.timeout_minutes

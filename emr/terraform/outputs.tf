@@ -22,12 +22,12 @@ output "application_id" {
 }
 
 output "role_arns" {
-  description = "start -> role; night is emr.execution_role_arn"
+  description = "emr.execution_role_arns"
   value       = module.roles.arns
 
   precondition {
-    condition     = endswith(local.conf.emr.execution_role_arn, ":role/${module.roles.names["night"]}")
-    error_message = "conf/${var.environment}.yml: emr.execution_role_arn does not end in ${module.roles.names["night"]}."
+    condition     = alltrue([for start, name in module.roles.names : endswith(local.conf.emr.execution_role_arns[start], ":role/${name}")])
+    error_message = "conf/${var.environment}.yml: emr.execution_role_arns do not end in ${join(", ", values(module.roles.names))}."
   }
 }
 

@@ -1,3 +1,14 @@
+variable "conf_address" {
+  description = "configuration that scheduled runs read, as `telematics emr deploy --conf-only` prints it; null: the one in the wheel"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.conf_address == null || can(regex("^s3://.+\\.yml$", var.conf_address))
+    error_message = "conf_address is s3://…/name.yml, or null."
+  }
+}
+
 variable "environment" {
   description = "dev, staging or production: an account each, and conf/<environment>.yml"
   type        = string

@@ -11,7 +11,8 @@ from string import Template
 from typing import Any
 
 from emr.request import spark_submit_parameters
-from lake.conf import Conf, Emr
+from lake.conf import Conf
+from lake.conf_emr import Emr
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "emr" / "terraform"
@@ -20,12 +21,18 @@ _EXPRESSION = re.compile(r"\{% (.*) %\}")
 
 
 def mirror() -> Path | None:
-    """A folder of installed providers that has AWS's."""
+    """A folder of installed providers that has AWS's: TERRAFORM_PLUGIN_DIR, or else the usual ones."""
     home, named = Path.home(), os.environ.get("TERRAFORM_PLUGIN_DIR")
     data = [os.environ.get("XDG_DATA_HOME") or str(home / ".local/share"), "/usr/local/share", "/usr/share"]
-    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *sorted(Path("/opt").glob("*"))]
+    packaged = [Path("/opt/terraform/plugins"), Path("/opt/terraform-plugins"), Path("/opt/tf-plugins")]
+    usual = [home / ".terraform.d/plugins", *(Path(d, "terraform/plugins") for d in data), *packaged]
     places = [Path(named)] if named else usual
-    return next((p for p in places if any((p / PROVIDER).glob("*/*"))), None)
+    return next((p for p in places if _has_provider(p / PROVIDER)), None)
+
+
+def _has_provider(folder: Path) -> bool:
+    """Unpacked, or as `terraform providers mirror` packs it."""
+    return any(folder.glob("*/*")) or any(folder.glob("terraform-provider-*.zip"))
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,18 @@ def evaluated(value: Any, variables: dict[str, str]) -> Any:
     return "".join(variables[p[1:]] if p.startswith("$") else p.strip("'") for p in parts)
 
 
-def template(name: str, conf_name: str, emr: Emr) -> Any:
+def template(name: str, role: str, conf_name: str, emr: Emr) -> Any:
     """A request of emr/terraform/requests with the values of a configuration."""
     values = {
-        "application_id": emr.application_id, "execution_role_arn": emr.execution_role_arn, "entry_point": emr.entry_point,
+        "application_id": emr.application_id, "execution_role_arn": getattr(emr.execution_role_arns, role),
+        "entry_point": emr.entry_point,
         "conf_name": conf_name, "log_uri": emr.log_uri, "timeout_minutes": emr.timeout_minutes,
         "spark_submit_parameters": spark_submit_parameters(emr.spark_submit),
     }  # fmt: skip
     text = (FOLDER / "requests" / f"{name}.json.tftpl").read_text()
     return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))
+
+
+if __name__ == "__main__":
+    # for .ci/run: nothing where there is none
+    print(mirror() or "")

@@ -131,3 +131,12 @@ def test_place_is_the_entry_points_folder() -> None:
     assert place_of(production.model_copy(update={"emr": deployed}), None).root == "s3://b/telematics"
     with pytest.raises(ConfigError, match="no `emr` section"):
         place_of(load_conf("local"), None)
+
+
+def test_what_is_uploaded_without_being_pointed_at_can_be_pointed_at_later(place: Place, tmp_path: Path) -> None:
+    first = deploy(place, "production", CONF, packaged(tmp_path / "one", b"one"), tmp_path / "one", NOW)
+    second = deploy(place, "production", CONF, packaged(tmp_path / "two", b"two"), tmp_path / "two", NOW, pointing=False)
+    assert current(place) == first
+    assert earlier(place, second.id) == second
+    point(place, second, NOW)
+    assert current(place) == second

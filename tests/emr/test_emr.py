@@ -1,23 +1,29 @@
-"""The request of a night, against AWS's service model, and its submission, against botocore's stub of the service."""
+"""What is started, as data: requests held to AWS's service models, names and tokens."""
 
 import datetime as dt
-import json
+import re
 import shlex
 
-import boto3
 import pytest
-from botocore.stub import Stubber
-from typer.testing import CliRunner
 
-from emr.cli import app
-from emr.request import Request, check, nightly_request, spark_submit_parameters
-from emr.submit import submit
+from emr import starts
+from emr.request import SERVERLESS, Request, check, job_run, spark_submit_parameters, step
 from jobs.catalog import NAMES
-from jobs.state import State
+from jobs.cli import app, run
 from lake.conf import Conf, load_conf
-from lake.errors import ConfigError, EnvironmentProblem
+from lake.errors import ConfigError
+from tests.conftest import ROOT
 
 D = dt.date(2026, 1, 5)
+CLUSTER = "j-ABC123"
+EVERY = {
+    "nightly": starts.nightly(D),
+    "backfill": starts.backfill(D, dt.date(2026, 1, 9)),
+    "train": starts.train(D),
+    "maintain": starts.maintain(D),
+    "upgrade": starts.maintain(D, upgrade=True),
+    "replay": starts.replay(D, "sim_phone", "no_policy"),
+}
 
 
 @pytest.fixture
@@ -27,15 +33,7 @@ def production() -> Conf:
 
 @pytest.fixture
 def request_(production: Conf) -> Request:
-    return nightly_request(production, "production", D)
-
-
-@pytest.fixture
-def stubbed() -> Stubber:
-    client = boto3.client(  # type: ignore[call-overload]
-        "emr-serverless", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    return Stubber(client)
+    return job_run(production, "production", starts.nightly(D))
 
 
 def test_a_night_is_one_application_start_with_every_job(request_: Request) -> None:
@@ -43,18 +41,59 @@ def test_a_night_is_one_application_start_with_every_job(request_: Request) -> N
     assert spark["entryPointArguments"] == ["--conf", "production", "nightly", "--date", "2026-01-05"]
     assert request_["tags"]["jobs"].split() == list(NAMES)
     assert request_["executionTimeoutMinutes"] == 240
+    assert request_["retryPolicy"] == {"maxAttempts": 1}
     # the executor's Python comes from the archive, not from the image
     assert "spark.executorEnv.PYSPARK_PYTHON=./environment/bin/python" in shlex.split(spark["sparkSubmitParameters"])
 
 
-def test_client_token_depends_on_date_and_attempt_only(production: Conf, request_: Request) -> None:
-    assert request_ == nightly_request(production, "production", D)
-    tokens = [
-        request_["clientToken"],
-        nightly_request(production, "production", D, attempt=2)["clientToken"],
-        nightly_request(production, "production", D + dt.timedelta(days=1))["clientToken"],
-    ]
-    assert tokens == ["nightly-2026-01-05-1", "nightly-2026-01-05-2", "nightly-2026-01-06-1"]
+def test_each_start_has_its_own_role_token_and_name(production: Conf) -> None:
+    requests = {name: job_run(production, "production", start) for name, start in EVERY.items()}
+    roles = {name: r["executionRoleArn"].rsplit("-", 1)[1] for name, r in requests.items()}
+    assert roles == {
+        "nightly": "night", "backfill": "night", "train": "train", "maintain": "maintain", "upgrade": "maintain",
+        "replay": "replay",
+    }  # fmt: skip
+    assert {r["clientToken"] for r in requests.values()} == {
+        "nightly-2026-01-05-1", "backfill-2026-01-05-2026-01-09-1", "train-2026-01-05-1", "maintain-2026-01-05-1",
+        "maintain-upgrade-2026-01-05-1", requests["replay"]["clientToken"],
+    }  # fmt: skip
+    assert requests["replay"]["name"] == "telematics replay sim_phone no_policy 2026-01-05 attempt 1"
+    # five nights of four hours
+    assert requests["backfill"]["executionTimeoutMinutes"] == 1200
+
+
+def test_a_month_of_nights_takes_no_longer_than_emr_allows(production: Conf) -> None:
+    assert job_run(production, "production", starts.backfill(D, dt.date(2026, 6, 5)))["executionTimeoutMinutes"] == 10_080
+
+
+def test_every_start_is_a_command_that_there_is() -> None:
+    import typer
+
+    tree = typer.main.get_command(app)
+    for start in EVERY.values():
+        words = list(start.arguments)
+        command = tree
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context("it", words, obj=None, resilient_parsing=False)
+
+
+def test_token_depends_on_what_is_started_only(production: Conf, request_: Request) -> None:
+    assert request_ == job_run(load_conf("production"), "production", starts.nightly(D))
+    assert starts.nightly(D).another(2).token == "nightly-2026-01-05-2"
+    staging = job_run(load_conf("staging"), "staging", starts.nightly(D))
+    assert staging["clientToken"] == request_["clientToken"]
+    # a source whose name is longer than a token may be
+    long = [starts.replay(D, "s" * 80, reason).token for reason in (None, "no_policy")]
+    assert len(set(long)) == 2 and all(len(x) <= 64 for x in long)
+
+
+def test_a_name_says_what_was_started() -> None:
+    for start in EVERY.values():
+        found = starts.named(start.another(3).name)
+        assert found is not None
+        assert (found.kind, found.attempt) == (start.kind, 3) and start.date in found.dates
+    assert starts.named("somebody's own job") is None
 
 
 def test_settings_survive_the_shell_form() -> None:
@@ -64,46 +103,63 @@ def test_settings_survive_the_shell_form() -> None:
 
 
 def test_service_model_refuses_what_aws_would(request_: Request) -> None:
-    check(request_)
-    with pytest.raises(ConfigError, match=r"StartJobRun would refuse .*timeout: Unknown|Unknown parameter in input: \"timeout\""):
-        check({**request_, "timeout": 1})
-    with pytest.raises(ConfigError, match="clientToken, value: 0, valid min length: 1"):
-        check({**request_, "clientToken": ""})
-    with pytest.raises(ConfigError, match="executionRoleArn"):
-        check({k: v for k, v in request_.items() if k != "executionRoleArn"})
+    for wrong, why in (
+        ({**request_, "timeout": 1}, r'Unknown parameter in input: "timeout"'),
+        ({**request_, "clientToken": ""}, "clientToken, value: 0, valid min length: 1"),
+        ({k: v for k, v in request_.items() if k != "executionRoleArn"}, "executionRoleArn"),
+    ):
+        with pytest.raises(ConfigError, match=f"StartJobRun would refuse .*{why}"):
+            check(wrong, SERVERLESS, "StartJobRun")
 
 
-def test_laptop_configuration_cannot_be_submitted() -> None:
+def test_a_step_runs_what_the_job_run_runs(monkeypatch: pytest.MonkeyPatch, request_: Request) -> None:
+    monkeypatch.setenv("TELEMATICS_EMR__EC2__CLUSTER_ID", CLUSTER)
+    monkeypatch.setenv("TELEMATICS_EMR__EC2__SPARK_SUBMIT", '{"spark.dynamicAllocation.maxExecutors": "40"}')
+    found = step(load_conf("production"), "production", starts.nightly(D))
+    one = found["Steps"][0]
+    assert (found["JobFlowId"], found["ExecutionRoleArn"]) == (CLUSTER, request_["executionRoleArn"])
+    assert (one["Name"], one["ActionOnFailure"]) == (request_["name"], "CONTINUE")
+    arguments = one["HadoopJarStep"]["Args"]
+    assert arguments[:3] == ["spark-submit", "--deploy-mode", "cluster"]
+    spark = request_["jobDriver"]["sparkSubmit"]
+    assert arguments[-6:] == [spark["entryPoint"], *spark["entryPointArguments"]]
+    # YARN's driver is the application master, and what is said for the cluster goes before
+    assert "spark.yarn.appMasterEnv.PYSPARK_PYTHON=./environment/bin/python" in arguments
+    assert "spark.dynamicAllocation.maxExecutors=40" in arguments
+    assert not [x for x in arguments if "emr-serverless" in x]
+
+
+def test_what_cannot_be_submitted_is_said(production: Conf) -> None:
     with pytest.raises(ConfigError, match="configuration 'local' has no `emr` section"):
-        nightly_request(load_conf("local"), "local", D)
+        job_run(load_conf("local"), "local", starts.nightly(D))
+    with pytest.raises(ConfigError, match=r"configuration 'production' names no cluster: give emr\.ec2\.cluster_id"):
+        step(production, "production", starts.nightly(D))
+    with pytest.raises(ConfigError, match="--from 2026-01-05 is after --to 2026-01-04"):
+        starts.backfill(D, dt.date(2026, 1, 4))
 
 
 def test_variables_replace_the_placeholders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMATICS_EMR__APPLICATION_ID", "00abc123")
-    assert nightly_request(load_conf("staging"), "staging", D)["applicationId"] == "00abc123"
+    assert job_run(load_conf("staging"), "staging", starts.nightly(D))["applicationId"] == "00abc123"
     monkeypatch.setenv("TELEMATICS_EMR__APPLICATION_ID", "Not An Id")
     with pytest.raises(ConfigError, match=r"emr\.application_id"):
         load_conf("staging")
 
 
-def test_submit_sends_the_request_and_gives_the_run(request_: Request, stubbed: Stubber) -> None:
-    answer = {"applicationId": request_["applicationId"], "jobRunId": "00run1", "arn": f"arn:aws:emr-serverless:::{'x' * 60}"}
-    stubbed.add_response("start_job_run", answer, request_)
-    with stubbed:
-        assert submit(request_, stubbed.client) == "00run1"
-    stubbed.assert_no_pending_responses()
+def test_what_is_new_to_a_user_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    night = ["emr", "submit", "nightly", "--date", "2026-01-05", "--dry-run"]
+    assert run(night) == 2
+    assert "telematics --conf dev (staging, production) emr" in capsys.readouterr().err
+    assert run([*night, "--conf", "dev"]) == 2
+    assert "--conf stands before the command: telematics --conf" in capsys.readouterr().err
+    assert run(["--conf", "dev", *night]) == 0
 
 
-def test_refusal_is_one_line_with_the_reason(request_: Request, stubbed: Stubber) -> None:
-    stubbed.add_client_error("start_job_run", "ConflictException", "token was used\nfor another request")
-    with stubbed, pytest.raises(EnvironmentProblem) as problem:
-        submit(request_, stubbed.client)
-    assert str(problem.value).startswith("could not submit nightly-2026-01-05-1 to EMR Serverless: ")
-    assert str(problem.value).endswith("token was used for another request")
+def test_commands_of_the_readme_are_there() -> None:
+    told = (ROOT / "README.md").read_text().split("## On EMR")[1].split("## Where to read on")[0]
+    known = {"configure", "package", "deploy", "submit", "status", "cost", "logs", "wait", "cancel"}
+    assert set(re.findall(r"telematics (?:--conf dev )?emr (\w+)", told)) <= known
+    import typer
 
-
-def test_dry_run_prints_the_request_and_sends_nothing(request_: Request) -> None:
-    arguments = ["submit", "nightly", "--date", "2026-01-05", "--dry-run"]
-    done = CliRunner().invoke(app, arguments, obj=State("production", None, False))
-    assert done.exit_code == 0
-    assert json.loads(done.output) == request_
+    emr = typer.main.get_command(app).commands["emr"].commands  # type: ignore[attr-defined]
+    assert known <= set(emr)

@@ -6,9 +6,13 @@ from typer.testing import CliRunner
 from emr import plan, size, throughput
 from emr.cli import app
 from emr.throughput import Figure
-from lake.conf import load_conf
+from jobs.state import State
+from lake.conf import Conf, load_conf
+from lake.conf_emr import Prices
 from lake.errors import ConfigError
 
+PRICES = Prices(vcpu_hour=0.042094, gb_hour=0.004628)
+LOCAL = State("local", None, False)
 MADE_UP = {
     "raw_bytes_per_point": 500.0,
     "ingest_mb_per_cpu_s": 2.0,
@@ -32,13 +36,13 @@ def test_steps_add_up_by_hand(made_up: None) -> None:
 
 
 def test_size_is_the_smallest_in_time_and_its_price_adds_up(made_up: None) -> None:
-    found = size.size(10, 1_000_000, available_minutes=60)
+    found = size.size(10, 1_000_000, available_minutes=60, prices=PRICES)
     # 6,320 CPU s / 0.5 = 210.67 core minutes; 60 / 1.5 - 3 - 7 = 30 minutes left: 210.67 / 4 / 30 = 1.76 executors
     assert (found.executors, found.vcpus) == (2, 12)
     assert found.minutes == pytest.approx(10 + 210.6667 / 8, abs=1e-3)
     # 12 vCPU x (0.042094 + 4 x 0.004628) $/h
     assert found.dollars == pytest.approx(12 * 0.060606 * found.minutes / 60)
-    assert size.size(10, 1_000_000, available_minutes=240).executors == 1
+    assert size.size(10, 1_000_000, available_minutes=240, prices=PRICES).executors == 1
     text = size.describe(found)
     assert "2 executors of 4 cores and 16 GB, with the driver 12 vCPU and 48 GB" in text
     assert "spark.dynamicAllocation.maxExecutors 2" in text
@@ -46,13 +50,13 @@ def test_size_is_the_smallest_in_time_and_its_price_adds_up(made_up: None) -> No
 
 def test_what_no_application_can_do_is_said(made_up: None) -> None:
     with pytest.raises(ConfigError, match=r"no application is fast enough: 15 minutes .* leave 0 for 4 core hours"):
-        size.size(10, 1_000_000, available_minutes=15)
+        size.size(10, 1_000_000, available_minutes=15, prices=PRICES)
     with pytest.raises(ConfigError, match="more than 0 GB"):
         size.night_steps(0, 10)
 
 
 def test_bill_adds_up(made_up: None) -> None:
-    night, lines = plan.bill()
+    night, lines = plan.bill(PRICES)
     by_name = {x.name: x.dollars for x in lines}
     of_nights = sum(x for name, x in by_name.items() if name not in ("training", "maintenance"))
     assert of_nights == pytest.approx(30.4 * night.dollars)
@@ -71,6 +75,16 @@ def test_report_shows_every_line_and_what_is_not_measured() -> None:
     assert "the configuration allows" not in plan.report(load_conf("local"))
 
 
+def test_plan_and_bill_of_runs_have_one_price(made_up: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_list = sum(x.dollars for x in plan.bill(Prices())[1])
+    monkeypatch.setenv("TELEMATICS_EMR__PRICES__VCPU_HOUR", str(2 * Prices().vcpu_hour))
+    monkeypatch.setenv("TELEMATICS_EMR__PRICES__GB_HOUR", str(2 * Prices().gb_hour))
+    conf: Conf = load_conf("production")
+    assert conf.emr is not None
+    assert sum(x.dollars for x in plan.bill(conf.emr.prices)[1]) == pytest.approx(2 * at_list)
+    assert f"{2 * at_list:9.2f}   aim 200" in plan.report(conf)
+
+
 def test_every_figure_says_where_it_comes_from() -> None:
     found = throughput.figures()
     assert set(found) == set(MADE_UP)
@@ -80,8 +94,8 @@ def test_every_figure_says_where_it_comes_from() -> None:
 
 def test_command_says_what_it_calculated_and_refuses_what_is_no_time() -> None:
     given = ["size", "--raw-gb-per-day", "33", "--policies", "10000000"]
-    said = CliRunner().invoke(app, given)
+    said = CliRunner().invoke(app, given, obj=LOCAL)
     assert said.exit_code == 0 and "300 minutes until scores are due" in said.output and "measured:" in said.output
-    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "6 pm"]).exception, ConfigError)
-    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "01:00"]).exception, ConfigError)
+    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "6 pm"], obj=LOCAL).exception, ConfigError)
+    assert isinstance(CliRunner().invoke(app, [*given, "--scores-by", "01:00"], obj=LOCAL).exception, ConfigError)
     assert isinstance(CliRunner().invoke(app, ["package", "--arch", "mips"]).exception, ConfigError)

@@ -9,15 +9,14 @@ import json
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
-from emr.request import nightly_request
-from jobs.cli import app
-from lake.conf import Emr, load_conf
+from emr import starts
+from emr.request import Request, job_run
+from lake.conf import Conf, load_conf
+from lake.conf_emr import Emr, Roles
 from tests.conftest import ROOT
 from tests.emr.account import FOLDER, PROVIDER, Made, Terraform, below, done, evaluated, mirror, template
 
@@ -26,6 +25,10 @@ NIGHT = dt.date(2026, 1, 5)
 OF_AN_ENVIRONMENT = "tests/environment.tftest.hcl"
 LONGEST_FILE = 250
 _SKIP = re.compile(r"checkov:skip=(.*)")
+
+
+def nightly_request(conf: Conf, environment: str, attempt: int = 1) -> Request:
+    return job_run(conf, environment, starts.nightly(NIGHT).another(attempt))
 
 
 @pytest.fixture(scope="module")
@@ -68,29 +71,24 @@ def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
 def test_the_template_is_the_request_of_emr_submit(environment: str) -> None:
     conf = load_conf(environment)
     assert conf.emr is not None
-    sent = evaluated(template("nightly", environment, conf.emr), {"date": "2026-01-05", "attempt": "2"})
-    assert sent == nightly_request(conf, environment, NIGHT, attempt=2)
-
-
-def test_the_training_is_a_command_that_there_is() -> None:
-    conf = load_conf("production")
-    assert conf.emr is not None
-    sent = evaluated(template("train", "production", conf.emr), {"date": "2026-01-05", "attempt": "1"})
-    assert sent["jobDriver"]["sparkSubmit"]["entryPointArguments"] == ["--conf", "production", "train", "--date", "2026-01-05"]
-    assert "train" in {c.name for c in app.registered_commands}
-    # apart from its arguments and names it is sent as a night is
-    night = nightly_request(conf, "production", NIGHT)
-    assert sent["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"] == night["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
-    assert sent["clientToken"] == "train-2026-01-05-1"
+    at = {"date": "2026-01-05", "attempt": "2"}
+    assert evaluated(template("nightly", "night", environment, conf.emr), at) == nightly_request(conf, environment, attempt=2)
+    sent = evaluated(template("train", "train", environment, conf.emr), at)
+    assert sent == job_run(conf, environment, starts.train(NIGHT).another(2))
+    on_s3 = "s3://ours/conf/production-0123/production.yml"
+    assert evaluated(template("nightly", "night", on_s3, conf.emr), at) == nightly_request(conf, on_s3, attempt=2)
 
 
 def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
-    definition = json.loads(made.resources['module.orchestration.aws_sfn_state_machine.start["night"]']["definition"])
-    sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05", "attempt": "1"})
     assert made.conf.emr is not None
-    ids = {"application_id": made.outputs["application_id"], "execution_role_arn": made.outputs["role_arns"]["night"]}
+    roles = Roles(**made.outputs["role_arns"])
+    ids = {"application_id": made.outputs["application_id"], "execution_role_arns": roles}
     conf = made.conf.model_copy(update={"emr": made.conf.emr.model_copy(update=ids)})
-    assert sent == nightly_request(conf, made.environment, NIGHT)
+    for machine, start in {"night": starts.nightly(NIGHT), "train": starts.train(NIGHT)}.items():
+        address = f'module.orchestration.aws_sfn_state_machine.start["{machine}"]'
+        definition = json.loads(made.resources[address]["definition"])
+        sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05", "attempt": "1"})
+        assert sent == job_run(conf, made.environment, start)
 
 
 def test_machines_are_written_in_the_states_language(made: Made) -> None:
@@ -107,7 +105,7 @@ def test_the_watch_looks_for_runs_by_their_name(made: Made) -> None:
     definition = made.resources["module.orchestration.aws_sfn_state_machine.watch"]["definition"]
     found = re.search(r"'([^']*)' & \$date", json.loads(definition)["States"]["Look"]["Assign"]["found"])
     assert found is not None
-    assert nightly_request(made.conf, made.environment, NIGHT)["name"].startswith(f"{found[1]}{NIGHT} ")
+    assert nightly_request(made.conf, made.environment)["name"].startswith(f"{found[1]}{NIGHT} ")
 
 
 def test_outputs_are_what_a_configuration_takes(made: Made) -> None:
@@ -178,10 +176,10 @@ def test_the_tests_of_the_states_bucket_pass(account: Terraform) -> None:
 
 
 def test_checkov_finds_nothing() -> None:
-    beside = Path(sys.executable).parent / "checkov"
-    binary = str(beside) if beside.is_file() else shutil.which("checkov")
+    own = ROOT / ".venv-tools/bin/checkov"
+    binary = str(own) if own.is_file() else shutil.which("checkov")
     if binary is None:
-        pytest.skip("checkov is not installed (pipx install checkov): emr/terraform is not scanned")
+        pytest.skip("checkov is not installed (make tools): emr/terraform is not scanned")
     scan = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
     done(subprocess.run([binary, "-d", str(FOLDER), *scan], capture_output=True, text=True, check=False))
 

@@ -133,7 +133,8 @@ def plant(root: Path) -> None:
 @contextmanager
 def spoiled(lake: Path) -> Iterator[None]:
     """The champion with a base that is far off, as a bad write would leave it: each price is 22,026 times the base."""
-    (file,) = (lake / "_mlflow" / "cache").glob("*/*/scorer.json")
+    (seen,) = (lake / "_mlflow" / "cache").glob("*/champion.json")
+    file = seen.parent / json.loads(seen.read_text())["run_id"] / "scorer.json"
     good = file.read_text()
     spec = json.loads(good)
     was = _digest(file.parent)

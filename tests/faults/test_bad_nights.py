@@ -74,7 +74,8 @@ def bad(world: World, tmp_path_factory: pytest.TempPathFactory) -> Bad:
             # so that what appears is the night's own, and not that of the stopped one
             (lake / PAGE).unlink()
         kill_when(driver, kind(lake, what))
-        found.scored.append(mine.lake.read(SCORES).where(F.col("score_date") == F.lit(NIGHT)).count())
+        tonight = (F.col("score_date") == F.lit(NIGHT)) & (F.col("role") == CHAMPION)
+        found.scored.append(mine.lake.read(SCORES).where(tonight).count())
         found.remaining.append(read_nights(mine.lake).remaining(NIGHT)[0])
     return found
 

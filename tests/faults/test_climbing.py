@@ -96,7 +96,7 @@ def test_fault_21_names_of_landed_files_and_ids_that_climb_stay_text(stopped: St
     lake, root = stopped.world.lake, stopped.world.root
     names = [r["source_file"] for r in lake.read("bronze.ledger").where("source_file LIKE '%climbed%'").collect()]
     assert [Path(n).parent for n in names] == [root / "landing" / "sim_phone" / f"date={NIGHT}" / "hour=12"]
-    scored = lake.read(SCORES).where(f"vehicle_id = '{CLIMBS}' AND score_date = DATE'{NIGHT}'").collect()
+    scored = lake.read(SCORES).where(f"vehicle_id = '{CLIMBS}' AND score_date = DATE'{NIGHT}' AND role = 'champion'").collect()
     assert [r["policy_id"] for r in scored] == [CLIMBS]
     # what has such a name is what landed
     there = [p for p in root.parent.parent.rglob("*climbed*") if not p.is_relative_to(root / "landing")]

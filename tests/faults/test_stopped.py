@@ -42,7 +42,7 @@ def test_fault_12_the_page_of_the_stopped_night_says_what_readers_see(stopped: S
 
 def test_fault_12_a_job_after_the_scores_stops_and_the_page_says_that_readers_see_them(stopped: StoppedNight) -> None:
     assert stopped.said[1].code == 6, stopped.said[1].err
-    tonight = stopped.world.lake.read(SCORES).where(f"score_date = DATE'{NIGHT}'").count()
+    tonight = stopped.world.lake.read(SCORES).where(f"score_date = DATE'{NIGHT}' AND role = 'champion'").count()
     assert tonight > 1000
     page = stopped.pages[1]
     assert "The night stopped in job drift: frames." in page

@@ -52,6 +52,8 @@ def _day(rng: random.Random, vehicle: str, age: int, *, knows_all: bool) -> dict
              for k, v in base.items() if v == 0}  # fmt: skip
     if not knows_all:
         drawn |= dict.fromkeys((*_NULLABLE, *_ROADS))
+    # drawn by itself: rows of versions that do not know it stay as they were
+    drawn["moving_mm"] = random.Random(f"{vehicle}{age}").randint(0, base["distance_mm"]) if knows_all else None
     return base | drawn | {VA: [rng.randint(0, 9_000) for _ in range(117)] if knows_all else None}
 
 

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import functions as F
 
 from expectations.gate import make_gate
 from jobs.context import JobContext
 from jobs.drift import run
+from jobs.drift_daily import daily_drifts
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError
-from lake.features import feature_columns
+from lake.features import feature_columns, model_features
+from lake.tables import POLICY_DAYS
 from registry.champion import FILES, LINEAGE_FILE
 from tests.training.given import the_frame, trained
 
@@ -70,12 +73,17 @@ def night(lake: Lake, conf: Conf) -> Lake:
 
 def test_what_changed_drifts_and_the_rest_does_not(night: Lake, conf: Conf) -> None:
     result = run(context(night, conf))
-    rows = night.read("gold.drift").toPandas().set_index("column")
-    assert result.rows == len(rows) == len(FEATURES) + 3
+    every = night.read("gold.drift").toPandas().set_index("column")
+    rows, reasons = every[every["kind"].isin(["feature", "prediction"])], every[every["kind"] == "reason"]
+    assert len(rows) == len(FEATURES) + 3 and result.rows == len(every) == len(rows) + len(reasons)
     drifted = rows[rows["drifted"]]
     # a prediction may drift too: it is made from the braking that changed
     assert drifted.index[drifted["kind"] == "feature"].tolist() == ["brake_per_100km_7"]
     assert sorted(result.detail["drifted"]) == sorted(drifted.index)
+
+    # the model's features make the prices that they made in the frame; what it does not see makes none
+    assert sorted(reasons.index) == sorted(f.name for f in model_features())
+    assert reasons["reference_mean"].sum() == pytest.approx(1.0) and not reasons["drifted"].any()
 
     # exact, over all rows: both dates of the frame against tonight's
     frame = the_frame()[the_frame()["vehicle_id"] < f"v{VEHICLES:05d}"]
@@ -106,7 +114,56 @@ def test_what_changed_drifts_and_the_rest_does_not(night: Lake, conf: Conf) -> N
 
     first = night.read("gold.drift").toPandas()
     run(context(night, conf))
-    pd.testing.assert_frame_equal(night.read("gold.drift").toPandas().sort_values("column"), first.sort_values("column"))
+    order = ["kind", "column"]
+    again = night.read("gold.drift").toPandas()
+    pd.testing.assert_frame_equal(again.sort_values(order, ignore_index=True), first.sort_values(order, ignore_index=True))
+
+
+def days_of(vehicles: int) -> pd.DataFrame:
+    """Yesterday, a Sunday on which half as much again was driven, and the eight weeks before; on Saturdays twice as much."""
+    rng = np.random.default_rng(9)
+    zeros: dict[str, Any] = {c.name: 0 for c in POLICY_DAYS.columns if c.type == "bigint"}
+    parts = []
+    for n in range(9 * 7):
+        local = D - dt.timedelta(days=1 + n)
+        km = 30.0 * (1.5 if n == 0 else 1.0) * (2.0 if local.weekday() == 5 else 1.0)
+        mm = (rng.gamma(2.0, km / 2.0, vehicles) * 1e6).astype("int64")
+        day = {"local_date": local, "local_month": f"{local:%Y-%m}", "source": "gps", "distance_mm": mm, "trips": 2}
+        day |= dict.fromkeys(("moving_ms", "duration_ms", "covered_ms"), mm // 10)
+        names = [f"v{k:05d}" for k in range(vehicles)]
+        parts.append(pd.DataFrame(zeros | day | {"vehicle_id": names, "known_from": f"{local + dt.timedelta(days=1)}T12:00:00"}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def append_days(lake: Lake, name: str, days: pd.DataFrame) -> None:
+    """Policy days, in one commit of that name."""
+    texts = {"local_date": days["local_date"].astype(str)}
+    rows = lake.spark.createDataFrame(days.assign(**texts)).withColumns(
+        {x.name: F.lit(None) for x in POLICY_DAYS.columns if x.name not in days}
+    )
+    typed = rows.select(*(F.col(x.name).cast(x.type) for x in POLICY_DAYS.columns))
+    lake.append_once("gold.policy_days", typed, name)
+
+
+def test_yesterday_is_held_against_the_same_weekday_of_the_weeks_before(lake: Lake, conf: Conf) -> None:
+    days = days_of(400)
+    late = days[(days["local_date"] == D - dt.timedelta(days=8)) & (days["vehicle_id"] < "v00100")]
+    # half of a week later came after its own night was over: it is not held against a yesterday that misses as much
+    append_days(lake, "in time", days.drop(late.index))
+    append_days(lake, "late", late.assign(known_from=f"{D}T01:00:00", distance_mm=10**9))
+    found = {d.column: d for d in daily_drifts(context(lake, conf))}
+    assert [name for name, d in found.items() if d.drifted] == ["km", "moving_hours"]
+    km = found["km"]
+    assert (km.kind, km.unit, km.reference_rows, km.current_rows) == ("daily", "km", 8 * 400 - 100, 400)
+    assert km.shift == pytest.approx(15.0, abs=3.0) and km.shift_lower is not None and km.shift_lower > 0
+    # what was never measured is missing on both sides, which is no drift
+    assert (found["speeding_share"].reference_mean, found["speeding_share"].drifted) == (None, False)
+
+
+def test_a_lake_of_three_weeks_has_no_season_yet(lake: Lake, conf: Conf) -> None:
+    days = days_of(20)
+    append_days(lake, "in time", days[days["local_date"] >= D - dt.timedelta(days=22)])
+    assert daily_drifts(context(lake, conf)) == []
 
 
 def test_a_night_without_modelled_scores_publishes_nothing(lake: Lake, conf: Conf) -> None:

@@ -39,7 +39,7 @@ def raw_time(record: dict[str, Any]) -> int:
 
 
 def scored(world: World, night: dt.date = LAST) -> Any:
-    return world.lake.read("gold.policy_scores").where(F.col("score_date") == F.lit(night))
+    return world.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(night)) & (F.col("role") == "champion"))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import datetime as dt
 import math
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import pandas as pd
 import pytest
 
 from jobs.context import JobContext
-from jobs.score import divided, run, score_batch
+from jobs.nights import Attempt, record
+from jobs.score import divided, run
+from jobs.score_rows import fallback_reasons, score_batch
 from lake.clock import cutoff
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import LakeError, NoChampion
+from lake.errors import LakeError, ModelRefused, NoChampion
 from lake.features import FEATURE_VERSION_1, feature_columns
 from registry.canary import Share
 from tests.registry.given import LINEAGE, MODEL, conf_with_champion, store
@@ -83,7 +86,9 @@ def test_two_nights(book: Lake, conf: Conf) -> None:
     assert result.rows == 4
     assert result.detail["model"] == MODEL
     assert result.detail["run_id"] == store()[1].run_id
-    assert "1 no_consent, 1 no_trips" in result.message
+    assert "1 no_consent, 1 no_trips, 0 stale_device, 0 missing_feature" in result.message
+    assert result.detail["fallbacks"] == {"no_consent": 1, "no_trips": 1, "stale_device": 0, "missing_feature": 0}
+    assert result.detail["stale_device_days"] == 90
     # p4 has expired and p6 was not known before the cutoff
     assert first.index.tolist() == ["p1", "p2", "p3", "p5"]
     assert first["fallback_reason"].fillna("").tolist() == ["", "no_consent", "no_trips", ""]
@@ -120,6 +125,18 @@ def test_two_nights(book: Lake, conf: Conf) -> None:
     # a rerun of the first night gives the same rows
     run(context(book, conf, D))
     pd.testing.assert_frame_equal(scores(book, D), first)
+
+
+def test_a_rerun_of_a_version_whose_files_changed_is_refused(book: Lake, conf: Conf) -> None:
+    conf = conf_with_champion(conf)
+    result = run(context(book, conf, D))
+    version = book.version("gold.policy_scores")
+    record(book, Attempt(D, "score", "test", cutoff(D), cutoff(D)), "finished", result)
+    (spec,) = (Path(conf.lake) / "_mlflow" / "cache").rglob("scorer.json")
+    spec.write_text(spec.read_text().replace('"alpha_frequency": ', '"alpha_frequency": 1'))
+    with pytest.raises(ModelRefused, match=f"{MODEL} version 1, which scored this night, has other files now: digest"):
+        run(context(book, conf, D))
+    assert book.version("gold.policy_scores") == version
 
 
 def test_fault_25_no_champion_leaves_what_was_published(book: Lake, conf: Conf) -> None:
@@ -170,6 +187,35 @@ def test_batch_without_anybody_to_score() -> None:
     out = score_batch(trained().scorer, rows).iloc[0]
     assert out["fallback"]
     assert pd.isna(out["days_observed"])
+
+
+def test_each_fallback_has_its_flag_and_the_first_that_holds_is_stated() -> None:
+    spec = trained().scorer.spec
+    (always,) = [f.name for f in spec.features if f.name == "mean_trip_km_365"]
+    changes: dict[str, dict[str, Any]] = {
+        "": {}, "no_consent": {"consented": False, "km_90": 0.0}, "no_trips": {"km_365": 0.0, "km_90": 0.0},
+        "stale_device": {"km_90": 0.0, always: math.nan}, "missing_feature": {always: math.nan},
+    }  # fmt: skip
+    base = {"policy_id": "p", "vehicle_id": "v", "coverage": "liability", "consented": True, **OBSERVED}
+    out = score_batch(trained().scorer, pd.DataFrame([base | x for x in changes.values()]), 90)
+    assert out["fallback_reason"].fillna("").tolist() == list(changes)
+    mean = pytest.approx(spec.fallback_frequency * spec.fallback_severity)
+    assert out["pure_premium"].tolist()[1:] == [mean] * 4 and out["pure_premium"][0] != mean
+    # what is known of a stale device is stated, of whom nothing may be used is not
+    assert out["km_365"].notna().tolist() == [True, False, True, True, True]
+
+
+def test_staleness_is_asked_for_and_what_older_models_do_not_say_is_not() -> None:
+    scorer = trained().scorer
+    rows = pd.DataFrame([{"consented": True, **OBSERVED, "km_90": 0.0, "mean_trip_km_365": math.nan}])
+    assert fallback_reasons(scorer, rows).tolist() == ["missing_feature"]
+    old = [f.model_copy(update={"ever_missing": None}) for f in scorer.spec.features]
+    before = replace(scorer, spec=scorer.spec.model_copy(update={"features": tuple(old)}))
+    assert fallback_reasons(before, rows).tolist() == [""]
+    assert fallback_reasons(before, rows, 28).tolist() == ["" if OBSERVED["km_28"] > 0 else "stale_device"]
+    # a rate with credibility is drawn to its mean, which the model knows
+    rate = next(f for f in scorer.spec.features if f.shrinkage is not None)
+    assert fallback_reasons(scorer, pd.DataFrame([{"consented": True, **OBSERVED, rate.name: math.nan}])).tolist() == [""]
 
 
 def test_a_canarys_policies_are_those_its_share_holds(lake: Lake) -> None:

@@ -148,6 +148,8 @@ LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
         ("challenger", {"shadows": [shadow(evidence=20.0)]}, [("pure-premium-liability 8", True)]),
         ("decision", {"decisions": [Decision(coverage="liability", decision="refit", why="x")]}, [("liability", True)]),
         ("decision", {"decisions": [Decision(coverage="liability", decision="keep", why="x")]}, [("liability", False)]),
+        ("decision", {"decisions": [Decision(coverage="liability", decision="undecided", why="x")]}, [("liability", False)]),
+        ("decision", {"decisions": [Decision(coverage="liability", decision="recalibrate", why="x")]}, [("liability", True)]),
         ("registry_down", {"cached_models": ["m version 7"]}, [("all", True)]),
         ("late", LATE, [("all", True)]),
         ("late", LATE | {"minutes_late": -3.0}, [("all", False)]),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.drift import CURRENT, REFERENCE, _summaries
+from jobs.drift_sums import CURRENT, REFERENCE, summaries
 from lake.conf import CONF_FOLDER
 from monitoring.alerting import decide
 from monitoring.binning import bins_of, summarise
@@ -38,10 +38,10 @@ def found(spark: SparkSession) -> dict[str, Drift]:
     before, after = book(0), book(1)
     bins = {name: bins_of(before[name].to_numpy()) for name in UNITS}
     sides = [spark.createDataFrame(rows.assign(side=side)) for side, rows in ((REFERENCE, before), (CURRENT, after))]
-    summaries = _summaries(sides[0].unionByName(sides[1]), bins)
+    sums = summaries(sides[0].unionByName(sides[1]), bins)
     return {
         name: compare(Monitored(name, "feature", unit), bins[name],
-                      *(Side(summaries[side, name], len(before)) for side in (REFERENCE, CURRENT)))
+                      *(Side(sums[side, name], len(before)) for side in (REFERENCE, CURRENT)))
         for name, unit in UNITS.items()
     }  # fmt: skip
 

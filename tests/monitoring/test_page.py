@@ -118,7 +118,8 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
         models=[Model(name="m", version="7", frame="abcdef0123456789", features="v1")], seconds={"ingest": 3.21},
         moved={"5%": 9}, drift_report=True, data_docs=True, deadline="06:00 UTC", minutes_late=-12.4, vcpu_hours=4.0,
         dollars=0.244, alerts=[raised(text=evil, subject=evil, why=evil)],
-        decisions=[Decision(coverage=evil, decision="refit", why=evil)], shadows=[shadow(model=evil)],
+        decisions=[Decision(coverage=evil, decision="refit", why=evil)],
+        shadows=[shadow(model=evil), shadow(why_not=evil, moved={}, deviance_gain=3.5)],
     )  # fmt: skip
     page = render_night(full, D - dt.timedelta(days=1), D + dt.timedelta(days=1))
     assert len(page.encode()) < MAX_BYTES
@@ -136,6 +137,7 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     assert "ingest 3.2" in page
     for section in ("Alerts", "Daily values", "What makes the prices", "Models"):
         assert f">{section}" in page
+    assert "<strong>Not scored:</strong> &lt;script&gt;" in page and ">+3.5<" in page
     assert "12 min</b>before the deadline of 06:00 UTC" in page and "$0.24</b>for 4 vCPU-hours" in page
 
 

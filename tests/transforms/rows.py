@@ -31,7 +31,7 @@ def day(vehicle: str, local_date: str, **over: Any) -> dict[str, Any]:
     base |= {"vehicle_id": vehicle, "local_date": date(local_date), "local_month": local_date[:7], "source": "test"}
     base |= {"trips": 2, "distance_mm": 10_000_000, "moving_ms": 1_000_000, "duration_ms": 1_250_000, "covered_ms": 1_000_000}
     # all of the distance
-    base |= {"harsh_known_mm": None, "corner_known_mm": None}
+    base |= {"harsh_known_mm": None, "corner_known_mm": None, "moving_mm": None}
     return base | {"known_from": known, "known_to": None} | over
 
 

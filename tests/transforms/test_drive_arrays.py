@@ -139,12 +139,12 @@ def test_a_firmware_that_is_not_calibrated_makes_no_events_and_says_so() -> None
     braking[30] = -4.0
     given = {"speed_mps": 15.0, "accel_lon_mps2": braking, "lat": northward(np.full(60, 15.0)), "lon": 9.0, "firmware": 0}
     unknown = drives(shipped(columns=FIRMWARE), np.arange(60), ["fw-2"], **given)
-    assert (events(unknown), unknown.trips["harsh_known"][0]) == ([], False)
+    assert (events(unknown), unknown.trips["harsh_known_mm"][0]) == ([], 0)
     assert not unknown.trips["va_ms"].any()
     # the new sensor reads a quarter more: 4.0 is 3.2, which is rung 2 and not 3
     known = shipped(columns=FIRMWARE, calibrations=[{"firmware": "fw-2", "lon_scale": 0.8, "because": "test"}])
     scaled = drives(known, np.arange(60), ["fw-2"], **given)
-    assert (events(scaled), scaled.trips["harsh_known"][0]) == ([(BRAKE, 0, 30, 3.2, 2)], True)
+    assert (events(scaled), scaled.trips["harsh_known_mm"][0]) == ([(BRAKE, 0, 30, 3.2, 2)], 59 * 15_000)
 
 
 def test_a_change_of_firmware_does_not_look_like_a_change_of_driver() -> None:
@@ -171,7 +171,7 @@ def test_rules_go_by_the_sampling_rate_of_the_trip() -> None:
     given = {"speed_mps": 15.0, "accel_lon_mps2": braking}
     found = drives(shipped(), seconds, **given)
     assert [e[2] for e in events(found)] == [30]
-    assert found.trips["harsh_known"].tolist() == [True, False]
+    assert found.trips["harsh_known_mm"].tolist() == [59 * 15_000, 0]
     assert found.trips["interval_ms"].tolist() == [1000, 5000]
     slow = load_rules("ladder-v1", RULES)
     slow = slow.model_copy(update={"name": "slow-v1", "rungs": dict.fromkeys(slow.rungs, (2.9, 4.0))})
@@ -186,9 +186,9 @@ def test_over_the_larger_of_both_axes_a_run_is_one_event_of_the_axis_at_its_peak
     lon, lat = np.zeros(20), np.zeros(20)
     lon[5:8], lat[5:8] = (4.0, 3.5, 0.0), (0.0, 5.0, 3.5)
     lon[12] = -4.6
-    found = drives(
-        one_rule(load_rules("driveplotr-v1", RULES)), np.arange(20), speed_mps=0.5, accel_lon_mps2=lon, accel_lat_mps2=lat
-    )
+    speed = np.r_[12.0, 12.0, np.full(18, 0.5)]
+    vendor = one_rule(load_rules("driveplotr-v1", RULES))
+    found = drives(vendor, np.arange(20), speed_mps=speed, accel_lon_mps2=lon, accel_lat_mps2=lat)
     # .35 g is 3.43 m/s2, .45 g 4.41: both events reach the second class, and none needs a speed
     assert events(found) == [(CORNER, RIGHT, 5, 5.0, 2), (BRAKE, 0, 12, 4.6, 2)]
     # axis by axis and above 10 km/h it is three

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.transforms.driving import rules as shipped
 from tests.transforms.tracks import track
 from transforms.cleaning import clean, stretches
 from transforms.on_foot import on_foot
@@ -19,7 +20,7 @@ GAP_S, STUCK_S = 300, 10
 def found(points: Track) -> Flags:
     starts = stretches(points, GAP_S)
     cleaned = clean(points, starts, STUCK_S)
-    return on_foot(cleaned.track, starts, steps_of(cleaned, starts))
+    return on_foot(cleaned.track, starts, steps_of(cleaned, starts, shipped().source))
 
 
 def moved(metres_a_second: list[float], **given: object) -> Track:

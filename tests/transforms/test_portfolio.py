@@ -15,16 +15,16 @@ Cell = float | None
 
 
 def of_windows(spark: SparkSession, *vehicles: dict[int, tuple[Cell, Cell]]):
-    """Features with (km, rate) of the windows given; a window that is not given is as the next shorter one."""
+    """Features with (measured km, rate) of the windows given; a window that is not given is as the next shorter one."""
     rows = []
     for vehicle in vehicles:
         row: dict[str, Cell] = {}
         km, rate = 0.0, None
         for w in WINDOWS_DAYS:
             km, rate = vehicle.get(w, (km, rate))
-            row |= {f"km_{w}": km, f"{BRAKE.stem}_{w}": rate}
+            row |= {f"{BRAKE.exposure}_{w}": km, f"{BRAKE.stem}_{w}": rate}
         rows.append(tuple(row.values()))
-    names = [f"{x}_{w}" for w in WINDOWS_DAYS for x in ("km", BRAKE.stem)]
+    names = [f"{x}_{w}" for w in WINDOWS_DAYS for x in (BRAKE.exposure, BRAKE.stem)]
     return spark.createDataFrame(rows, ", ".join(f"{name} double" for name in names))
 
 
@@ -53,10 +53,10 @@ def test_it_is_what_training_estimates(spark: SparkSession) -> None:
     km = np.cumsum(rng.uniform(0, 400, (300, 4)), axis=1)
     km[:20] = 0.0
     rate = np.where(km > 0, 100 * rng.poisson(true[:, None] * km / 100) / np.maximum(km, 1e-9), np.nan)
-    columns = {f"km_{w}": km[:, n] for n, w in enumerate(WINDOWS_DAYS)}
+    columns = {f"{BRAKE.exposure}_{w}": km[:, n] for n, w in enumerate(WINDOWS_DAYS)}
     columns |= {f"{BRAKE.stem}_{w}": rate[:, n] for n, w in enumerate(WINDOWS_DAYS)}
     frame = pd.DataFrame(columns)
-    expected = estimate(*periods(frame, BRAKE.stem, WINDOWS_DAYS), "km_365")
+    expected = estimate(*periods(frame, BRAKE.stem, WINDOWS_DAYS, BRAKE.exposure), "harsh_km_365")
     found = of_portfolio(spark.createDataFrame(frame.astype(object).where(frame.notna(), None), _ddl(frame)), [BRAKE])[BRAKE.name]
     assert expected is not None
     assert (found.k_km, found.mean) == pytest.approx((expected.k_km, expected.mean), rel=1e-6)

@@ -28,6 +28,14 @@ run "an_environment_that_is_none" {
   expect_failures = [var.environment]
 }
 
+run "a_configuration_that_is_no_address" {
+  command = plan
+  variables {
+    conf_address = "conf/production.yml"
+  }
+  expect_failures = [var.conf_address]
+}
+
 # production's night may ask for 4 + 20 x 4 vCPUs, those of dev and staging for 2 + 2 x 4
 run "an_application_that_is_too_small_for_its_night" {
   command = plan

@@ -95,6 +95,19 @@ resource "aws_s3_bucket_replication_configuration" "this" {
       destination {
         bucket        = var.replication.bucket_arn
         storage_class = "STANDARD_IA"
+        # what an hour's loss at most rests on (docs/runbooks/restore.md), and what tells how far behind the copy is
+        replication_time {
+          status = "Enabled"
+          time {
+            minutes = 15
+          }
+        }
+        metrics {
+          status = "Enabled"
+          event_threshold {
+            minutes = 15
+          }
+        }
         encryption_configuration {
           replica_kms_key_id = var.replication.replica_key_arn
         }

@@ -40,7 +40,8 @@ locals {
   }
 
   replicated = {
-    lake   = ["${local.lake_prefix}gold/", "${local.lake_prefix}_registry/"]
+    # the small file names the format of the tables: without it the copy counts as one of older code
+    lake   = ["${local.lake_prefix}gold/", "${local.lake_prefix}_registry/", "${local.lake_prefix}_format.json"]
     models = [""]
   }
 

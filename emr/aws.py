@@ -1,0 +1,61 @@
+"""Clients of AWS, and what they raise told apart: what may pass, and what was refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lake.errors import EnvironmentProblem
+
+CONNECT_S, READ_S, TRIES = 10, 30, 5
+_PASSING = frozenset({
+    "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown",
+    "InternalServerException", "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
+})  # fmt: skip
+_SERVER_ERROR = 500
+
+
+class Unreachable(EnvironmentProblem):
+    """AWS did not answer, or asked to come back later; asking again may help."""
+
+
+class Refused(EnvironmentProblem):
+    """AWS answered no. `code` is its own word for why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def client(service: str, region: str, *, tries: int = TRIES) -> Any:
+    """boto3's client with credentials found the usual way; it waits and tries again when throttled or cut off."""
+    import boto3
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": tries}
+    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)  # type: ignore[arg-type]
+    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn what boto3 raises in the body into Unreachable or Refused, in one line that says what was asked for."""
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoCredentialsError
+
+    try:
+        yield
+    except ClientError as e:
+        code, status = e.response["Error"].get("Code", ""), e.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        why = f"{what}: {_one_line(e)}"
+        if code in _PASSING or status >= _SERVER_ERROR:
+            raise Unreachable(why) from e
+        raise Refused(why, code) from e
+    except NoCredentialsError as e:
+        raise Refused(f"{what}: no credentials were found: set AWS_PROFILE, or log in (aws sso login)", "NoCredentials") from e
+    except (ConnectionError, HTTPClientError) as e:
+        raise Unreachable(f"{what}: {_one_line(e)}") from e
+    except BotoCoreError as e:
+        raise Refused(f"{what}: {_one_line(e)}", type(e).__name__) from e
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,79 @@
+"""Options that several commands of `telematics emr` have, and a way to give them to each."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from emr.watching import Attendance
+from lake.errors import ConfigError
+
+
+class Target(StrEnum):
+    """Where a start runs."""
+
+    SERVERLESS = "serverless"
+    EC2 = "ec2"
+
+
+AttemptOption = Annotated[int, typer.Option("--attempt", min=1, help="raise it to start again what EMR has already run")]
+TargetOption = Annotated[Target, typer.Option("--target", help="the application, or a step of the EC2 cluster")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="watch it to its end, and end as it ends")]
+TimeoutOption = Annotated[float | None, typer.Option("--timeout", min=0, help="minutes to watch it, then it is cancelled")]
+PatienceOption = Annotated[float, typer.Option("--patience", min=0, help="minutes without an answer from AWS until giving up")]
+CancelOption = Annotated[
+    bool | None, typer.Option("--cancel/--no-cancel", help="on Ctrl-C and time-out; without it, only what this command started")
+]
+PATIENCE_MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class How:
+    """The options that every start has, as given."""
+
+    attempt: int
+    target: Target
+    dry_run: bool
+    wait: bool
+    timeout: float | None
+    patience: float
+    cancel: bool | None
+
+    def __post_init__(self) -> None:
+        if not self.wait and (self.timeout is not None or self.cancel is not None):
+            raise ConfigError("--timeout, --cancel and --no-cancel go with --wait")
+
+    @property
+    def attendance(self) -> Attendance | None:
+        """How it is waited for; None where it is not."""
+        return Attendance(self.timeout, self.patience, self.cancel) if self.wait else None
+
+
+_OF_EVERY_START: dict[str, tuple[Any, Any]] = {
+    "attempt": (AttemptOption, 1), "target": (TargetOption, Target.SERVERLESS), "dry_run": (DryRunOption, False),
+    "wait": (WaitOption, False), "timeout": (TimeoutOption, None), "patience": (PatienceOption, PATIENCE_MINUTES),
+    "cancel": (CancelOption, None),
+}  # fmt: skip
+
+
+def with_how(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `how` becomes the options of every start."""
+    own = [p for name, p in inspect.signature(command).parameters.items() if name != "how"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, (kind, default) in _OF_EVERY_START.items()
+    ]
+
+    def called(**given: Any) -> None:
+        command(how=How(**{name: given.pop(name) for name in _OF_EVERY_START}), **given)
+
+    called.__doc__ = command.__doc__
+    called.__name__ = command.__name__
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    called.__signature__ = inspect.Signature([*keyword_only, *added])  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
+    return called

@@ -1,0 +1,78 @@
+"""A command on EMR Serverless from a deployment by id: the request by botocore's model, the run at the scripted EMR."""
+
+import datetime as dt
+import json
+from dataclasses import asdict
+
+import pytest
+
+from emr.deploy import Deployment, place_of
+from emr.request import job_run
+from emr.running import conf_of, start_of
+from lake.conf import load_conf
+from lake.errors import ConfigError
+from tests.emr.fake import Moment
+from tests.emr.given import Account
+
+CONF = load_conf("production")
+DEPLOYED = Deployment(
+    "d1", "production", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/w.whl", "s3://b/entry-1.py", "c"
+)
+NOW = dt.datetime(2026, 1, 6, 7, 59, tzinfo=dt.UTC)
+CHECK = ("release", "check", "--date", "2026-01-05")
+
+
+def test_the_request_is_a_nights_with_the_deployments_files() -> None:
+    request = job_run(conf_of(CONF, DEPLOYED, 90), "production", start_of(DEPLOYED, CHECK, NOW))
+    driver = request["jobDriver"]["sparkSubmit"]
+    assert driver["entryPoint"] == DEPLOYED.entry
+    assert driver["entryPointArguments"] == ["--conf", "production", *CHECK]
+    assert "spark.archives=s3://b/environments/e.tar.gz#environment" in driver["sparkSubmitParameters"]
+    assert (request["executionTimeoutMinutes"], request["tags"]["deployment"]) == (90, "d1")
+
+
+def test_the_token_tells_commands_deployments_and_hours_apart() -> None:
+    same, later = start_of(DEPLOYED, CHECK, NOW.replace(minute=0)), start_of(DEPLOYED, CHECK, NOW + dt.timedelta(minutes=1))
+    other = start_of(DEPLOYED, ("tables",), NOW)
+    tokens = [x.token for x in (start_of(DEPLOYED, CHECK, NOW), same, later, other)]
+    assert tokens[0] == tokens[1] and len(set(tokens)) == 3
+
+
+def test_an_environment_without_emr_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no `emr` section"):
+        job_run(conf_of(load_conf("local"), DEPLOYED, 9), "local", start_of(DEPLOYED, ("doctor",), NOW))
+
+
+@pytest.fixture
+def deployed(cloud: Account) -> Account:
+    place = place_of(CONF, cloud.s3.client())
+    names = {x["Name"] for x in cloud.s3.client().list_buckets()["Buckets"]}
+    bucket = place.root.split("/")[2]
+    if bucket not in names:
+        cloud.s3.client().create_bucket(Bucket=bucket)
+    place.put("deployments/d1.json", json.dumps(asdict(DEPLOYED)).encode())
+    return cloud
+
+
+def run(cloud: Account, *more: str, deployment: str = "d1") -> int:
+    return cloud.run("run", "--env", "production", *more, "--deployment", deployment, "--", *CHECK)
+
+
+def test_it_runs_to_its_end_and_ends_as_it_ends(deployed: Account) -> None:
+    deployed.fake.script = [Moment("RUNNING"), Moment("SUCCESS")]
+    assert run(deployed) == 0, deployed.err
+    [sent] = deployed.fake.called("StartJobRun")
+    assert sent["jobDriver"]["sparkSubmit"]["entryPoint"] == DEPLOYED.entry
+
+
+def test_a_check_that_fails_fails_the_command(deployed: Account) -> None:
+    deployed.fake.script = [Moment("RUNNING"), Moment("FAILED", "exit code 4")]
+    assert run(deployed) == 20
+
+
+def test_dry_run_sends_nothing_and_an_unknown_deployment_is_named(deployed: Account) -> None:
+    assert run(deployed, "--dry-run") == 0
+    assert json.loads(deployed.out)["jobDriver"]["sparkSubmit"]["entryPoint"] == DEPLOYED.entry
+    assert deployed.fake.calls == []
+    assert run(deployed, deployment="d2") == 5
+    assert "has no d2.json" in deployed.err
