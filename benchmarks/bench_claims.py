@@ -48,12 +48,11 @@ def run() -> list[Row]:
     for fitted, unseen in KFold(FOLDS, shuffle=True, random_state=SEED).split(x):
         rate = n[fitted].sum() / e[fitted].sum()
         base = float(np.log(rate))
-        names = [f.name for f in data.features]
         problem = Problem(x[fitted], data.features, n[fitted], base + np.log(e[fitted]))
         rounds, _ = measured(TABLE_FREQUENCY, problem, folds(data.groups.iloc[fitted], None, 4, spec.seed), spec.seed)
         rates: dict[str, Floats] = {
             "null": np.full(len(unseen), rate),
-            "GLM": fit_glm("poisson", x[fitted], names, n[fitted] / e[fitted], e[fitted]).predict(x[unseen]),
+            "GLM": fit_glm("poisson", x[fitted], data.features, n[fitted] / e[fitted], e[fitted]).predict(x[unseen]),
             "spline GAM": fit_gam("poisson", x[fitted], coded, n[fitted] / e[fitted], e[fitted]).predict(x[unseen]),
             "plain XGBoost": _plain(problem).predict(xgb.DMatrix(x[unseen], base_margin=np.full(len(unseen), base))),
             "ours": np.exp(margins(fit(TABLE_FREQUENCY, problem, rounds, spec.seed), x[unseen], data.features, base)),
@@ -80,7 +79,7 @@ def _severity(data: Data, x: Floats, version: str) -> list[Row]:
         base, seen = float(np.log(mean)), some[fitted]
         problem = Problem(x[seen], data.features, amount[fitted], np.full(len(seen), base), n[fitted])
         rounds, _ = measured(SEVERITY, problem, folds(data.groups.iloc[seen], None, 4, SEED), SEED)
-        glm = fit_glm("gamma", x[seen], [f.name for f in data.features], amount[fitted], n[fitted])
+        glm = fit_glm("gamma", x[seen], data.features, amount[fitted], n[fitted])
         for name, expected in {
             "the mean": np.full(len(unseen), mean),
             "GLM": glm.predict(x[some[unseen]]),

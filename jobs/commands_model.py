@@ -52,7 +52,7 @@ def predict(
     table: TableOption,
     model: Annotated[str, typer.Option(help="registered model, pure-premium-<name>")],
     out: Annotated[Path, typer.Option(help="file to write: .parquet or .csv")],
-    version: Annotated[str | None, typer.Option(help="version; without it, the newest")] = None,
+    version: Annotated[str | None, typer.Option(help="version; without it, the champion")] = None,
 ) -> None:
     """Score a table with a registered version: its columns, and frequency, severity, pure premium and relativity."""
     from jobs.train_table import predict_table

@@ -144,6 +144,17 @@ def rollback(context: typer.Context, reason: Reason, model: Model = None, by: As
     print(choose(conf, name, chosen.version).describe())
 
 
+@registry_app.command("withdraw")
+def withdraw(context: typer.Context, reason: Reason, model: Model = None, by: As = None) -> None:
+    """Take the champion out of force with nobody in its place: nights refuse until another is promoted."""
+    from registry.actors import actor
+    from registry.deciding import withdraw as run
+    from registry.versions import choose
+
+    conf = state(context).conf
+    print(run(conf, choose(conf, model).model, actor(conf, by), reason).describe().strip())
+
+
 @canary_app.command("set")
 def canary_set(
     context: typer.Context,
@@ -241,9 +252,11 @@ def history(
     found = read(conf, choose(conf, model).model)
     for entry in found.entries:
         print(entry.describe())
+    for entry in found.beyond:
+        print(f"{entry.describe()}  NOT ANCHORED: counts for nothing")
     print(f"broken: {found.broken}" if found.broken else f"{len(found.entries)} entries, unbroken, as anchored")
     if verify:
-        found.sound()
+        found.complete()
 
 
 @registry_app.command("inventory")

@@ -70,7 +70,7 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
         around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None, grown)
         evidence = fit(part, conf.training, frame.spec.feature_version, around)
         if champion is not None:
-            champion.noted(evidence.assessed["champion_diff"])
+            champion.noted(evidence.assessed["champion_diff"], split_of(conf))
         logged = register(conf, evidence, lineage_of(lake, conf, frame, version), actor(conf, author))
         gini = evidence.metrics["frequency_model_gini"]
         results.append(TrainResult(str(coverage), logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
@@ -114,8 +114,14 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
         "lock_sha256": lock_hash(),
         "expectations": "passed",
         "seed": str(conf.training.seed),
+        "split": split_of(conf),
         "left_out": ", ".join(f"{n:,} {why}" for why, n in frame.left_out.items()) or "nothing",
     }
+
+
+def split_of(conf: Conf) -> str:
+    """What decides which policies are never trained on."""
+    return f"seed {conf.training.seed}, share {conf.training.test_share:g}, by policy"
 
 
 def valuation_date(lake: Lake) -> dt.date:

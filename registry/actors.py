@@ -2,11 +2,14 @@
 
 import getpass
 import os
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError
 
+_ROLE = re.compile(r"(arn:[^:]*:sts::\d+:assumed-role/[^/]+)/.*")
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
@@ -17,6 +20,12 @@ class Actor:
     name: str
     verified: bool
     source: str
+
+    @property
+    def principal(self) -> str:
+        """Who that is for two pairs of eyes: of a role of AWS the role, for who assumes it chooses the session's name."""
+        found = _ROLE.match(self.name)
+        return found[1] if found else self.name
 
 
 def actor(conf: Conf, claimed: str | None = None) -> Actor:
@@ -48,13 +57,18 @@ def _of_mlflow(conf: Conf) -> Actor | None:
 
 
 def _of_aws(conf: Conf) -> Actor | None:
-    """The caller that AWS's credentials are of, for a lake on S3 behind AWS's own endpoints."""
+    """The caller that AWS's credentials are of, for a lake on S3 behind AWS's own endpoints; asked there, wherever the
+    environment or a profile says that STS is."""
     if not conf.lake.startswith("s3://") or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"):
         return None
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return Actor(str(boto3.client("sts").get_caller_identity()["Arn"]), verified=True, source="AWS")
+        # not in the types that boto3 comes with
+        settings: Any = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
+        sts = boto3.client("sts", config=settings)
+        return Actor(str(sts.get_caller_identity()["Arn"]), verified=True, source="AWS")
     except (BotoCoreError, ClientError) as e:
         raise EnvironmentProblem(f"AWS does not say who you are: {' '.join(str(e).split())}") from e

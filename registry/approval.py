@@ -4,23 +4,26 @@ import datetime as dt
 
 from lake.conf import Conf
 from lake.errors import ModelRefused
-from registry.history import APPROVED, REJECTED, Entry, History, read
+from registry.history import APPROVED, REJECTED, WITHDRAWN, Entry, History, read
 
 
-def refuse_unapproved(conf: Conf, model: str, version: str, digest: str, anchored: bool = True) -> Entry:
-    """The approval of a version whose files have the digest. Raises ModelRefused saying what is missing and what to run.
+def refuse_unapproved(conf: Conf, model: str, version: str, digest: str) -> Entry:
+    """The approval of a version that holds the alias champion and whose files have the digest.
 
-    `anchored` is False where the second place cannot be asked: then the chain alone is checked.
+    Raises ModelRefused saying what is missing and what to run.
     """
-    return approval_of(read(conf, model, anchored).sound(), conf, model, version, digest)
+    history = read(conf, model).sound()
+    found = approval_of(history, conf, model, version, digest)
+    refuse_moved(history, model, version)
+    return found
 
 
 def approval_of(history: History, conf: Conf, model: str, version: str, digest: str) -> Entry:
     """The same from a history that was read."""
     what = f"{model} version {version}"
-    found = history.last(version, APPROVED, REJECTED)
-    if found is None or found.action == REJECTED:
-        why = f"was rejected: {found.reason}" if found else "is not approved"
+    found = history.last(version, APPROVED, REJECTED, WITHDRAWN)
+    if found is None or found.action != APPROVED:
+        why = f"was {found.action}: {found.reason}" if found else "is not approved"
         raise ModelRefused(f"{what} {why}; see `telematics registry show {model} {version}`, then `telematics registry approve`")
     if found.detail["digest"] != digest:
         stated = found.detail["digest"][:12]
@@ -31,3 +34,15 @@ def approval_of(history: History, conf: Conf, model: str, version: str, digest: 
     if conf.registry.require_verified and not found.actor.verified:
         raise ModelRefused(f"{what} was approved by {found.actor.name}, for whom nobody vouches: registry.require_verified is on")
     return found
+
+
+def refuse_moved(history: History, model: str, alias: str | None) -> None:
+    """Raises ModelRefused where the alias champion is not on the version that the history says is in force."""
+    if alias == history.champion:
+        return
+    holds, says = alias or "none", history.champion or "none"
+    back = f"telematics registry promote {model} {says}" if history.champion else f"telematics registry withdraw {model}"
+    raise ModelRefused(
+        f"{model}: the alias champion is on version {holds}, and by the history version {says} is in force: "
+        f"`{back}` puts it right"
+    )

@@ -10,8 +10,8 @@ from registry import history as h
 from registry.actors import Actor
 from registry.approval import approval_of
 from registry.champion import Registered, load
-from registry.deciding import publish, unset
-from registry.store import CANARY, CHAMPION, answering, connect
+from registry.deciding import publish, refuse_unscorable, unset
+from registry.store import CANARY, answering, connect
 from registry.versions import Version, holder
 
 HEX_DIGITS = 13
@@ -52,7 +52,8 @@ def set_canary(conf: Conf, chosen: Version, share: float, by: Actor, reason: str
     before = h.read(conf, chosen.model).sound()
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
     approval_of(before, conf, chosen.model, chosen.version, loaded.digest)
-    if holder(conf, chosen.model, CHAMPION) in (None, chosen.version):
+    refuse_unscorable(chosen, loaded.scorer.spec)
+    if before.champion in (None, chosen.version):
         raise ModelRefused(f"{chosen.model}: a canary needs another version as champion")
     last = before.last(chosen.version, h.CANARY)
     salt = last.detail["salt"] if last else f"{chosen.model}/{chosen.version}"

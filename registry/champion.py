@@ -14,7 +14,8 @@ import pandas as pd
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, LakeError, NoChampion
-from registry.approval import refuse_unapproved
+from registry.approval import approval_of, refuse_unapproved
+from registry.history import head_of, read
 from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of, said_by
 from training.artefacts import APPROVALS, ARTEFACTS, digest
 from training.scorer import FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE, Scorer
@@ -91,7 +92,7 @@ def champion(conf: Conf, coverage: str) -> Registered:
         return _last_seen(conf, name, said_by(e))
     loaded = load(conf, name, str(found.version), found.run_id)
     refuse_unapproved(conf, name, loaded.version, loaded.digest)
-    pointer = {"version": str(found.version), "run_id": found.run_id}
+    pointer = {"version": str(found.version), "run_id": found.run_id, "head": head_of(conf, name)}
     (_cache(conf, name) / f"{CHAMPION}.json").write_text(json.dumps(pointer))
     return loaded
 
@@ -115,8 +116,14 @@ def _last_seen(conf: Conf, name: str, cause: str) -> Registered:
     pointer = _cache(conf, name) / f"{CHAMPION}.json"
     if not pointer.is_file():
         raise EnvironmentProblem(f"MLflow at {place_of(conf)} does not answer and no champion is cached: {cause}")
-    seen = _read(conf, name, cached=True, **json.loads(pointer.read_text()))
-    refuse_unapproved(conf, name, seen.version, seen.digest, anchored=conf.registry.anchor is not None)
+    kept = json.loads(pointer.read_text())
+    seen = _read(conf, name, kept["version"], kept["run_id"], cached=True)
+    anchored = conf.registry.anchor is not None
+    history = read(conf, name, anchored).sound()
+    approval_of(history, conf, name, seen.version, seen.digest)
+    if not anchored and "head" in kept:
+        # what was added since can take an approval away, and cannot give one
+        approval_of(history.until(*kept["head"]).sound(), conf, name, seen.version, seen.digest)
     return seen
 
 

@@ -1,5 +1,6 @@
 """Two registered versions side by side, on policies that neither was trained on."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,12 @@ from registry.champion import Registered, load
 from registry.store import CHAMPION
 from registry.versions import Version, holder, versions
 from training import metrics as m
-from training.champion_diff import deviance_gain
+from training.champion_diff import TOP_MOVERS, deviance_gain
 from training.scorer import Scorer
 from training.stability import moved
 
 FEWEST = 100
+REASONS = "reasons"
 KEYS = ("policy_id", "vehicle_id", "as_of_date", "row")
 
 
@@ -27,10 +29,17 @@ class Rival:
     version: str
     scorer: Scorer | None
     why: str = ""
+    split: str | None = None
 
-    def noted(self, diff: dict[str, Any]) -> None:
-        """Write into a candidate's artefact 9 which version it was held against, or why it was not."""
+    def noted(self, diff: dict[str, Any], split: str) -> None:
+        """Write into a candidate's artefact 9 which version it was held against, or why it was not: by another `split` the
+        champion was trained on rows that the candidate has not seen."""
         diff["version"] = self.version
+        if self.scorer is not None and self.split not in {None, split}:
+            why = f"the champion's unseen rows were others ({self.split}, here {split}): its figures would be of rows it has seen"
+            diff.pop("deviance_gain", None)
+            diff.pop("loss_gain", None)
+            diff |= {"status": "not comparable", "why": why}
         if self.scorer is None:
             diff |= {"status": "not comparable", "why": f"the champion cannot be loaded: {self.why}"}
 
@@ -42,7 +51,8 @@ def rival(conf: Conf, model: str) -> Rival | None:
     if version is None:
         return None
     try:
-        return Rival(version, load(conf, model, version).scorer)
+        found = load(conf, model, version)
+        return Rival(version, found.scorer, split=found.lineage.get("split"))
     except LakeError as e:
         return Rival(version, None, str(e))
 
@@ -73,7 +83,9 @@ def compare(conf: Conf, before: Version, after: Version, seed: int) -> dict[str,
 
 def _common(predictions: list[pd.DataFrame], what: list[str]) -> pd.DataFrame:
     keys = [k for k in KEYS if all(k in p for p in predictions)]
-    wanted = ["predicted", "pure_premium"]
+    # versions of before reasons were kept have none
+    predictions = [p if REASONS in p else p.assign(**{REASONS: None}) for p in predictions]
+    wanted = ["predicted", "pure_premium", REASONS]
     a, b = (p[[*keys, *wanted]].rename(columns={c: f"{c}_{x}" for c in wanted}) for p, x in zip(predictions, "ab", strict=True))
     # rows of tables that differ have the same number and are not the same
     labels = [*keys, "exposure_years", "claims"]
@@ -94,7 +106,15 @@ def _relativities(loaded: list[Registered], prices: list[Any], exposure: Any) ->
 
 
 def _movers(rows: pd.DataFrame, prices: list[Any]) -> list[dict[str, Any]]:
-    top = np.argsort(-np.abs(np.log(prices[1] / prices[0])), kind="stable")[:10]
+    """The policies whose price moves most, of those whose reasons both versions kept where there are any, with these."""
+    reasoned = rows[[f"{REASONS}_a", f"{REASONS}_b"]].notna().all(axis=1).to_numpy()
+    moves = np.abs(np.log(prices[1] / prices[0]))
+    top = np.argsort(-np.where(reasoned | ~reasoned.any(), moves, -1.0), kind="stable")[:TOP_MOVERS]
+    texts = [rows[f"{REASONS}_{x}"].map(lambda kept: json.loads(kept) if isinstance(kept, str) else []) for x in "ab"]
     return [
-        {"policy_id": str(rows["policy_id"].iloc[i]), "before": float(prices[0][i]), "after": float(prices[1][i])} for i in top
-    ]
+        {
+            "policy_id": str(rows["policy_id"].iloc[i]), "before": float(prices[0][i]), "after": float(prices[1][i]),
+            "reasons_before": texts[0].iloc[i], "reasons_after": texts[1].iloc[i],
+        }
+        for i in top
+    ]  # fmt: skip

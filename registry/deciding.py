@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from lake.conf import Conf
 from lake.errors import InputError, ModelRefused
+from lake.tables_gold import FEATURES_TABLE
 from registry import history as h
 from registry.actors import Actor
-from registry.approval import approval_of
+from registry.approval import approval_of, refuse_moved
 from registry.champion import load
 from registry.evidence_files import as_json
 from registry.gates import Gate, Waiver, judge, load_thresholds
-from registry.store import AUTHOR_TAG, CANARY, CHAMPION, DIGEST_TAG, PREVIOUS, answering, connect
+from registry.store import CANARY, CHAMPION, PREVIOUS, answering, connect
 from registry.versions import Version, holder, versions
 from training.artefacts import APPROVALS
+from training.scorer_spec import ScorerSpec
+from training.table import VERSION as TABLE_VERSION
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,20 @@ def waivers_of(conf: Conf, chosen: Version) -> list[Waiver]:
 def gates(conf: Conf, chosen: Version, waivers: list[Waiver]) -> list[Gate]:
     """The gates of a version as they stand now, with what its files are found to hold."""
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
-    champion = holder(conf, chosen.model, CHAMPION)
-    rival = None if champion == chosen.version else champion
+    history = h.read(conf, chosen.model).sound()
+    rival = None if history.champion == chosen.version else history.champion
     found = judge(loaded.files, load_thresholds(conf.gates_path), rival, waivers, today())
-    same = loaded.digest == chosen.tags.get(DIGEST_TAG)
-    return [*found, Gate("digest", "pass" if same else "fail", f"files have {loaded.digest[:12]}")]
+    registered = history.registered(chosen.version).detail["digest"]
+    figure = f"files have {loaded.digest[:12]}, registered with {registered[:12]}"
+    return [*found, Gate("digest", "pass" if loaded.digest == registered else "fail", figure)]
 
 
 def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple[h.Entry, list[Gate]]:
     """Write an approval. Raises ModelRefused naming each gate that is closed, or the author approving what is theirs."""
     before = h.read(conf, chosen.model).sound()
-    author = chosen.tags.get(AUTHOR_TAG)
-    if by.name == author:
+    refuse_moved(before, chosen.model, holder(conf, chosen.model, CHAMPION))
+    registered = before.registered(chosen.version)
+    if by.principal == registered.actor.principal:
         raise ModelRefused(f"{by.name} is the author of {chosen.model} version {chosen.version}: somebody else must approve it")
     if conf.registry.require_verified and not by.verified:
         raise ModelRefused(f"nobody vouches for {by.name}, and registry.require_verified is on: log in to MLflow or AWS")
@@ -60,9 +65,9 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
     if expires < today():
         raise InputError(f"an approval that ends on {expires} is over")
     detail = {
-        "digest": chosen.tags[DIGEST_TAG], "expires": expires.isoformat(), "conditions": list(decision.conditions),
+        "digest": registered.detail["digest"], "expires": expires.isoformat(), "conditions": list(decision.conditions),
         "gates": [vars(g) for g in found],
-        "waivers": [w.model_dump(mode="json") for w in decision.waivers], "rollback_target": holder(conf, chosen.model, CHAMPION),
+        "waivers": [w.model_dump(mode="json") for w in decision.waivers], "rollback_target": before.champion,
     }  # fmt: skip
     entry = h.append(conf, chosen.model, chosen.version, h.APPROVED, by, decision.reason, detail, len(before.entries))
     publish(conf, chosen)
@@ -70,53 +75,96 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
 
 
 def reject(conf: Conf, chosen: Version, by: Actor, reason: str) -> h.Entry:
-    """Write a refusal; a version that holds an alias loses it to nobody, so the champion must be rolled back first."""
-    if holder(conf, chosen.model, CHAMPION) == chosen.version:
+    """Write a refusal; a canary loses its alias to nobody, and the champion must be taken out of force first."""
+    before = h.read(conf, chosen.model).sound()
+    if chosen.version in (before.champion, holder(conf, chosen.model, CHAMPION)):
         raise ModelRefused(
-            f"{chosen.model} version {chosen.version} is champion: `telematics registry rollback {chosen.model}` first"
+            f"{chosen.model} version {chosen.version} is champion: `telematics registry rollback {chosen.model}` or "
+            f"`telematics registry withdraw {chosen.model}` first"
         )
-    entry = h.append(conf, chosen.model, chosen.version, h.REJECTED, by, reason, {"digest": chosen.tags.get(DIGEST_TAG, "")})
+    digest = before.registered(chosen.version).detail["digest"]
+    entry = h.append(conf, chosen.model, chosen.version, h.REJECTED, by, reason, {"digest": digest})
     if holder(conf, chosen.model, CANARY) == chosen.version:
         unset(conf, chosen.model, CANARY)
     publish(conf, chosen)
     return entry
 
 
+def refuse_unscorable(chosen: Version, spec: ScorerSpec) -> None:
+    """Raises ModelRefused for a model of the lake whose nights could not score it: features that no night makes."""
+    made = {c.name for c in FEATURES_TABLE.columns}
+    lacking = [c for c in spec.inputs if c not in made]
+    if spec.feature_version != TABLE_VERSION and lacking:
+        raise ModelRefused(
+            f"{chosen.model} version {chosen.version} needs {', '.join(lacking)}, which gold.policy_features has not: "
+            "nights could not score it; train without over_base, or use it by `telematics predict`"
+        )
+
+
 def promote(conf: Conf, chosen: Version, by: Actor, reason: str = "") -> Version:
-    """Make an approved version champion; the one before becomes `previous`. Nothing where it is champion already."""
+    """Make an approved version champion; the one before becomes `previous`. Nothing but the alias where the history says that it
+    is champion already: a promotion that was killed is finished so, and an alias that was moved by hand put back."""
     before = h.read(conf, chosen.model).sound()
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
     approval = approval_of(before, conf, chosen.model, chosen.version, loaded.digest)
-    now = holder(conf, chosen.model, CHAMPION)
-    if now == chosen.version:
+    refuse_unscorable(chosen, loaded.scorer.spec)
+    if before.champion == chosen.version and before.crowned is not None:
+        _hand_over(conf, chosen, before.crowned.detail["instead_of"])
         return chosen
-    held_against = approval.detail["rollback_target"]
+    refuse_moved(before, chosen.model, holder(conf, chosen.model, CHAMPION))
+    now, held_against = before.champion, approval.detail["rollback_target"]
     if held_against != now:
-        beside = f"was approved beside champion {held_against or 'none'}, and version {now} is champion now"
+        beside = f"was approved beside champion {held_against or 'none'}, and version {now or 'none'} is champion now"
         raise ModelRefused(f"{chosen.model} version {chosen.version} {beside}: approve it again")
-    last = before.entries[-1]
-    # killed between the entry and the alias: the entry is there already
-    if (last.action, last.version) != (h.PROMOTED, chosen.version):
-        h.append(conf, chosen.model, chosen.version, h.PROMOTED, by, reason, {"instead_of": now}, len(before.entries))
+    h.append(conf, chosen.model, chosen.version, h.PROMOTED, by, reason, {"instead_of": now}, len(before.entries))
     _hand_over(conf, chosen, now)
     return chosen
 
 
 def rollback(conf: Conf, model: str, by: Actor, reason: str) -> Version:
     """Make the previous champion champion again. Raises ModelRefused where there is none, or it may not score any more."""
-    target = holder(conf, model, PREVIOUS)
-    if target is None:
-        raise ModelRefused(f"{model} has no previous champion to go back to")
-    chosen = next(v for v in versions(conf, model) if v.version == target)
     before = h.read(conf, model).sound()
+    last, alias = before.crowned, holder(conf, model, CHAMPION)
+    # killed between the entry and the alias: the entry is there already
+    killed = last is not None and last.action == h.ROLLED_BACK and alias != last.version
+    target = None if last is None or before.champion is None else last.version if killed else last.detail["instead_of"]
+    if target is None:
+        raise ModelRefused(
+            f"{model} has no previous champion to go back to; `telematics registry withdraw {model}` takes the one in force out"
+        )
+    chosen = next(v for v in versions(conf, model) if v.version == target)
     loaded = load(conf, model, target, chosen.run_id)
     approval_of(before, conf, model, target, loaded.digest)
-    now = holder(conf, model, CHAMPION)
-    last = before.entries[-1]
-    if (last.action, last.version) != (h.ROLLED_BACK, target):
-        h.append(conf, model, target, h.ROLLED_BACK, by, reason, {"instead_of": now}, len(before.entries))
-    _hand_over(conf, chosen, now)
+    if killed and last is not None:
+        _hand_over(conf, chosen, last.detail["instead_of"])
+        return chosen
+    refuse_moved(before, model, alias)
+    h.append(conf, model, target, h.ROLLED_BACK, by, reason, {"instead_of": before.champion}, len(before.entries))
+    _hand_over(conf, chosen, before.champion)
     return chosen
+
+
+def withdraw(conf: Conf, model: str, by: Actor, reason: str) -> h.Entry:
+    """Take the champion out of force with nobody in its place: its approval ends, and nights refuse until another is promoted.
+
+    Takes the alias away too where the history says that nobody is in force, and raises ModelRefused where there is no champion.
+    """
+    before = h.read(conf, model).sound()
+    alias = holder(conf, model, CHAMPION)
+    if before.champion is None and (alias is None or before.crowned is None):
+        if alias is not None:
+            unset(conf, model, CHAMPION)
+        raise ModelRefused(f"{model} has no champion by its history: nothing to withdraw")
+    entry = before.crowned
+    if before.champion is not None:
+        instead = {"instead_of": before.champion}
+        entry = h.append(conf, model, before.champion, h.WITHDRAWN, by, reason, instead, len(before.entries))
+    assert entry is not None
+    for held in (CHAMPION, CANARY):
+        if holder(conf, model, held) is not None:
+            unset(conf, model, held)
+    publish(conf, next(v for v in versions(conf, model) if v.version == entry.version))
+    return entry
 
 
 def _hand_over(conf: Conf, chosen: Version, now: str | None) -> None:

@@ -12,10 +12,10 @@ from lake.conf import Conf
 from lake.errors import LakeError
 from registry import history as h
 from registry.champion import load
-from registry.store import AUTHOR_TAG, CANARY, CHAMPION, DIGEST_TAG, connect, said_by
+from registry.store import CANARY, connect, said_by
 from registry.versions import Version, holder, versions
 from training.artefacts import ARTEFACTS
-from training.card import INTENDED_USE
+from training.card import intended_use
 
 README = """Exam pack of {model} version {version}
 
@@ -38,12 +38,13 @@ def inventory(conf: Conf) -> list[dict[str, str]]:
 
 
 def _line(conf: Conf, model: str, own: list[Version]) -> dict[str, str]:
-    champion, history = holder(conf, model, CHAMPION), h.read(conf, model)
+    history = h.read(conf, model)
+    champion = history.champion
     approval = None if champion is None else history.last(champion, h.APPROVED)
     return {
         "model": model,
-        "use": INTENDED_USE,
-        "owner": next((v.tags.get(AUTHOR_TAG, "") for v in own if v.version in (champion, own[0].version)), ""),
+        "use": intended_use(own[0].tags.get("feature_version", "")),
+        "owner": "" if (first := history.last(champion or own[0].version, h.REGISTERED)) is None else first.actor.name,
         "versions": str(len(own)),
         "champion": champion or "none",
         "canary": holder(conf, model, CANARY) or "none",
@@ -80,8 +81,9 @@ def _history(conf: Conf, chosen: Version) -> dict[str, bytes]:
     entries: list[dict[str, Any]] = [
         {**json.loads(e.body()), "hash": x} for e, x in zip(found.entries, found.hashes, strict=True)
     ]  # fmt: skip
+    registered = found.registered(chosen.version).detail
     readme = README.format(
-        model=chosen.model, version=chosen.version, digest=chosen.tags.get(DIGEST_TAG), frame=chosen.tags.get("frame_hash")
+        model=chosen.model, version=chosen.version, digest=registered["digest"], frame=registered["frame_hash"]
     )
     single = {f"history/{e.number:06d}.json": e.body() for e in found.entries}
     whole = {"history.json": json.dumps({"broken": found.broken, "entries": entries}, indent=1).encode()}

@@ -17,6 +17,7 @@ from training.fitting import Fit, Progress, Settings, fit_data
 from training.monotonicity import Sweep, stated
 from training.scorer import Scorer
 from training.stability import stability
+from training.tweedie import losses
 
 SEGMENT_BINS = 4
 MAX_SEGMENT_LEVELS = 12
@@ -109,7 +110,8 @@ def _fairness(data: Data, found: Fit, test: pd.DataFrame, groups: pd.DataFrame |
     out = fairness(test, groups, seed)
     if out["status"] == NOT_ASSESSED:
         return out
-    return out | {"proxies": proxies(design, data.groups, groups).head(20).to_dict("records")}
+    categories = frozenset(c.name for c in data.features if c.kind == "category")
+    return out | {"proxies": proxies(design, data.groups, groups, categories).head(20).to_dict("records")}
 
 
 def _champion_diff(data: Data, candidate: Scorer, champion: Scorer | None, seed: int) -> dict[str, Any]:
@@ -120,4 +122,6 @@ def _champion_diff(data: Data, candidate: Scorer, champion: Scorer | None, seed:
     if lacking:
         return {"status": "not comparable", "why": f"the frame lacks {', '.join(lacking)}, which the champion needs"}
     rows = rows.assign(policy_id=data.groups[data.held], exposure_years=data.exposure[data.held], claims=data.claims[data.held])
+    if data.capped is not None:
+        rows = rows.assign(losses=losses(data)[data.held])
     return champion_diff(candidate, champion, rows.sample(min(DIFF_ROWS, len(rows)), random_state=seed), seed)

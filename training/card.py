@@ -1,30 +1,48 @@
 """The model card: what a version is for, what it was made from, how good it is and where it must not be used."""
 
 from training.evidence import Evidence
+from training.table import CLAIMS
+from training.table import VERSION as TABLE_VERSION
 
 INTENDED_USE = "Price cover of a vehicle whose driver consents to telematics, beside the rating factors of the tariff."
 PROHIBITED_USE = "Claims handling, cancellation, employment decisions, or any use of a driver's positions."
+USE_OF_TABLE = "Price risks like those of the table that it was made from, by the columns named in its features."
+INDEPENDENT = "Frequency and severity are independent given the features."
 ASSUMPTIONS = (
-    "Frequency and severity are independent given the features.",
+    INDEPENDENT,
     "What was observed of a driver before a date says of the horizon after it what it said in the frame.",
     "The book that is priced is like the frame's; drift reports say each night whether it is.",
 )
-LIMITS = (
-    "An interval covers the fit and what is not yet known of the driver, not the randomness of claims.",
-    "The lake's claims are taken as known at the valuation date, without development to ultimate.",
-    "The cap applies to the mean amount of a row's claims, for a frame holds their sum.",
-)
+ASSUMPTIONS_OF_TABLE = (INDEPENDENT, "What is priced is like the table's rows; nothing watches whether it is.")
+INTERVAL = "An interval covers the fit and what is not yet known of the driver, not the randomness of claims."
+DEVELOPED = "Amounts are developed to ultimate by the factors above; no interval covers the error of these."
+UNDEVELOPED = "Amounts are taken as known at the valuation, without development to ultimate."
+CAPPED = "The cap applies to the mean amount of a row's claims, for a row holds their sum."
+
+
+def intended_use(feature_version: str) -> str:
+    """What a version may be used for: one of the lake's frames, or one of any table."""
+    return USE_OF_TABLE if feature_version == TABLE_VERSION else INTENDED_USE
+
+
+def _limits(currency: str, notes: tuple[str, ...]) -> list[str]:
+    """What is true of this version."""
+    if currency == CLAIMS:
+        return [INTERVAL]
+    developed = any(n.startswith("amounts developed") for n in notes)
+    return [INTERVAL, DEVELOPED if developed else UNDEVELOPED, *([CAPPED] if any("capped" in n for n in notes) else [])]
 
 
 def model_card(evidence: Evidence, lineage: dict[str, str]) -> str:
     """Markdown of about a page."""
     spec, facts = evidence.scorer.spec, evidence.facts
+    assumed = ASSUMPTIONS_OF_TABLE if spec.feature_version == TABLE_VERSION else ASSUMPTIONS
     dates = ", ".join(map(str, facts.as_of_dates))
     parts = [
         f"# Pure premium of {spec.coverage}",
         f"Claim frequency x severity, feature catalogue {spec.feature_version}.",
         _table("Use", {
-            "intended": INTENDED_USE,
+            "intended": intended_use(spec.feature_version),
             "prohibited": PROHIBITED_USE,
             "owner": lineage.get("author", "not stated"),
             "scope": f"cover {spec.coverage}, amounts in {spec.currency}",
@@ -45,8 +63,8 @@ def model_card(evidence: Evidence, lineage: dict[str, str]) -> str:
         _table("Credibility: k, in km", {
             f.name: f"{f.shrinkage.k_km:,.0f}" for f in spec.features if f.shrinkage
         }),
-        "## Assumptions\n\n" + "\n".join(f"- {x}" for x in (*ASSUMPTIONS, *facts.notes)),
-        "## Limits\n\n" + "\n".join(f"- {x}" for x in LIMITS),
+        "## Assumptions\n\n" + "\n".join(f"- {x}" for x in (*assumed, *facts.notes)),
+        "## Limits\n\n" + "\n".join(f"- {x}" for x in _limits(spec.currency, facts.notes)),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 

@@ -10,10 +10,13 @@ from training import metrics as m
 from training.artefacts import NO_CHAMPION
 from training.scorer import Scorer
 from training.stability import moved
+from training.tweedie import unit_deviance
 
 Floats = npt.NDArray[np.float64]
 
 TOP_MOVERS = 10
+LOSS_POWER = 1.5
+"""Of the Tweedie deviance that losses of two versions are compared by: the middle of those that the check tries."""
 RELATIVITY_BINS = 10
 
 
@@ -23,7 +26,7 @@ def no_champion() -> dict[str, Any]:
 
 
 def champion_diff(candidate: Scorer, champion: Scorer, rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Artefact 9: `rows` hold policy_id, exposure_years, claims and the inputs of both.
+    """Artefact 9: `rows` hold policy_id, exposure_years, claims, the inputs of both, and where there are amounts losses.
 
     Raises LakeError where a row lacks what one of them needs.
     """
@@ -38,6 +41,7 @@ def champion_diff(candidate: Scorer, champion: Scorer, rows: pd.DataFrame, seed:
         "features_in": sorted(names[0] - names[1]),
         "features_out": sorted(names[1] - names[0]),
         "deviance_gain": deviance_gain(rows["policy_id"], claims, before["frequency"] * e, after["frequency"] * e, e, seed),
+        **_loss_gain(rows, before["pure_premium"], after["pure_premium"], e, seed),
         "mean_premium_change": float(
             np.average(after["pure_premium"], weights=e) / np.average(before["pure_premium"], weights=e) - 1
         ),
@@ -52,6 +56,17 @@ def deviance_gain(policies: pd.Series, claims: Floats, before: Any, after: Any, 
     """How much less Poisson deviance a car-year the candidate has, paired, with an interval from a bootstrap of policies."""
     units = [m.poisson_unit_deviance(claims, np.asarray(mu, dtype=float)) for mu in (before, after)]
     return vars(m.estimated(m.mean_of(units[0] - units[1], exposure), m.policy_draws(policies, m.DRAWS, seed)))
+
+
+def _loss_gain(rows: pd.DataFrame, before: pd.Series, after: pd.Series, exposure: Floats, seed: int) -> dict[str, Any]:
+    """How much less Tweedie deviance (LOSS_POWER) a car-year the candidate's prices have, each balanced to the rows, paired."""
+    if "losses" not in rows or not rows["losses"].sum() > 0:
+        return {}
+    y = rows["losses"].to_numpy(dtype=float) / exposure
+    prices = [p.to_numpy(dtype=float) for p in (before, after)]
+    units = [exposure * unit_deviance(y, p * (y * exposure).sum() / (p * exposure).sum(), LOSS_POWER) for p in prices]
+    draws = m.policy_draws(rows["policy_id"], m.DRAWS, seed)
+    return {"loss_gain": vars(m.estimated(m.mean_of(units[0] - units[1], exposure), draws))}
 
 
 def _relativities(before: pd.DataFrame, after: pd.DataFrame, exposure: Floats) -> list[dict[str, Any]]:

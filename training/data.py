@@ -63,6 +63,11 @@ class Data:
         return 1.0 if self.offset is None else float(np.average(self.offset, weights=self.exposure))
 
 
+def cap_note(cap: float, currency: str) -> str:
+    """For the card."""
+    return f"severity is fitted on amounts capped at {cap:,.0f} {currency} a claim; what is above is in its balance"
+
+
 def check_labels(exposure: Floats, claims: Floats, names: tuple[str, str]) -> None:
     """Refuse exposures that are not positive and counts that are none, naming the column and how many rows."""
     bad = int((~(np.isfinite(exposure) & (exposure > 0))).sum())

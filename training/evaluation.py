@@ -1,5 +1,6 @@
 """Measures boosters and GLMs on the policies that neither has seen."""
 
+import json
 from typing import TypedDict
 
 import numpy as np
@@ -16,6 +17,8 @@ from training.tweedie import check, fit_tweedie
 
 Floats = npt.NDArray[np.float64]
 
+REASONED = 20_000
+"""Held-out rows whose reasons are kept: some seconds of a training."""
 SMALLEST_RATE = 1e-12
 
 
@@ -30,18 +33,18 @@ class Measured(TypedDict):
 
 
 def glms(data: Data, x: Floats) -> dict[str, Glm]:
-    """What a reviewer knows, on the training part and the same features: a Poisson GLM of frequency, linear (`frequency`) and
-    with splines (`frequency_splines`), and a gamma GLM of severity where there are amounts."""
-    f, s, names = data.fitted, data.fitted & data.with_amount, [c.name for c in data.features]
+    """What a reviewer knows, on the training part and the same features: a Poisson GLM of frequency with a coefficient a level
+    of categories (`frequency`), the same with splines (`frequency_splines`), a gamma GLM of severity where there are amounts."""
+    f, s = data.fitted, data.fitted & data.with_amount
     # an offset is in the weight: claims over expected claims
     e = data.exposure * np.exp(data.ln_offset)
     coded = np.array([c.kind == "category" for c in data.features])
     found = {
-        "frequency": fit_glm("poisson", x[f], names, data.claims[f] / e[f], e[f]),
+        "frequency": fit_glm("poisson", x[f], data.features, data.claims[f] / e[f], e[f]),
         "frequency_splines": fit_gam("poisson", x[f], coded, data.claims[f] / e[f], e[f]),
     }
     if data.capped is not None and s.any():
-        found["severity"] = fit_glm("gamma", x[s], names, data.capped[s] / data.claims[s], data.claims[s])
+        found["severity"] = fit_glm("gamma", x[s], data.features, data.capped[s] / data.claims[s], data.claims[s])
     return found
 
 
@@ -56,13 +59,14 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
     rates = {"model": frequency, "glm": references["frequency"].predict(x) * relative}
     rates["gam"] = references["frequency_splines"].predict(x) * relative
     expected = {name: (rate * data.exposure)[held] for name, rate in rates.items()}
-    null_rate = data.claims[data.fitted].sum() / data.exposure[data.fitted].sum()
+    # over a base, what has nothing to say is the base, not the mean
+    null = relative * data.claims[data.fitted].sum() / (data.exposure * relative)[data.fitted].sum() * data.exposure
     draws = m.policy_draws(data.groups[held], m.DRAWS, seed)
     test = _key(data).assign(
         exposure_years=exposure, claims=claims.astype(int), incurred=data.incurred[held], predicted=expected["model"],
         predicted_glm=expected["glm"], pure_premium=(frequency * severity)[held],
     )  # fmt: skip
-    measured = _frequency_metrics(claims, exposure, expected, null_rate, draws)
+    measured = _frequency_metrics(claims, exposure, expected, null[held], draws)
     if "severity" in references:
         measured |= _severity_metrics(data, severity, references["severity"].predict(x), seed)
     tweedie = fit_tweedie(data, x)
@@ -71,11 +75,18 @@ def evaluate(data: Data, x: Floats, scorer: Scorer, references: dict[str, Glm], 
     measured |= _balance(data, frequency, severity, draws) | _decomposition(claims, exposure, expected["model"])
     return {
         "metrics": measured,
-        "test": test.reset_index(drop=True),
+        "test": test.assign(reasons=_reasons(data, scorer, seed)).reset_index(drop=True),
         "lift": m.lift(claims, exposure, expected["model"]),
         "double_lift": m.double_lift(claims, exposure, expected["glm"] / exposure, expected["model"] / exposure),
         "lorenz": {name: m.lorenz(claims, exposure, e / exposure) for name, e in expected.items()},
     }
+
+
+def _reasons(data: Data, scorer: Scorer, seed: int) -> pd.Series:
+    """The texts of each held-out row's reasons as a JSON list, for who compares versions later; missing beyond REASONED rows."""
+    rows = data.rows.loc[data.held]
+    drawn = rows.sample(REASONED, random_state=seed) if len(rows) > REASONED else rows
+    return scorer.score(drawn)["reasons"].map(lambda found: json.dumps([r["text"] for r in found])).reindex(rows.index)
 
 
 def _key(data: Data) -> pd.DataFrame:
@@ -89,9 +100,9 @@ def _key(data: Data) -> pd.DataFrame:
 
 
 def _frequency_metrics(
-    claims: Floats, exposure: Floats, expected: dict[str, Floats], null_rate: float, draws: Floats
+    claims: Floats, exposure: Floats, expected: dict[str, Floats], of_null: Floats, draws: Floats
 ) -> dict[str, Estimate]:
-    null = m.poisson_unit_deviance(claims, null_rate * exposure)
+    null = m.poisson_unit_deviance(claims, of_null)
     out = {"frequency_null_deviance": m.estimated(m.mean_of(null, exposure), draws)}
     units = {name: m.poisson_unit_deviance(claims, mu) for name, mu in expected.items()}
     for name, mu in expected.items():
@@ -149,7 +160,9 @@ def _decomposition(claims: Floats, exposure: Floats, expected: Floats) -> dict[s
     """Murphy: deviance = uncertainty - discrimination + miscalibration, after isotonic recalibration; points only."""
     from sklearn.isotonic import IsotonicRegression
 
-    order = IsotonicRegression().fit_transform(expected / exposure, claims / exposure, sample_weight=exposure)
+    # clip: rates that many rows share differ by a rounding, and the ends would be out of bounds
+    isotonic = IsotonicRegression(out_of_bounds="clip")
+    order = isotonic.fit_transform(expected / exposure, claims / exposure, sample_weight=exposure)
     # a block without claims is recalibrated to 0, where the deviance is 0 as a limit
     recalibrated = np.maximum(order, SMALLEST_RATE) * exposure
     mean = claims.sum() / exposure.sum() * exposure

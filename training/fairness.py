@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import f, norm
 
 from training import metrics as m
 from training.artefacts import NOT_ASSESSED
@@ -25,6 +25,9 @@ PROXY_R2 = 0.01
 FOUR_FIFTHS = 0.8
 """Adverse impact ratio below which US guidance looks closer (Uniform Guidelines on Employee Selection Procedures, 1978)."""
 TOP_SHARE = 0.1
+BINS = 10
+FEWEST_OF_LEVEL = 20
+"""Policies of a level below which its mean membership says little, and F little of it."""
 
 
 def not_assessed() -> dict[str, Any]:
@@ -83,33 +86,64 @@ def _group(test: pd.DataFrame, p: Floats, name: str, draws: Floats) -> dict[str,
     return {"group": name, "exposure_years": float(inside.sum()), "expected_claims": float((p * expected).sum()), **figures}
 
 
-def proxies(features: pd.DataFrame, policies: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
+def proxies(
+    features: pd.DataFrame, policies: pd.Series, groups: pd.DataFrame, categories: frozenset[str] = frozenset()
+) -> pd.DataFrame:
     """Which features (rows x features) stand in for a group: group_name, feature, r2, p_value, is_proxy.
 
-    A policy counts once, at its mean. r2 is the share of a feature's rank variance that membership explains: the squared rank
-    correlation with the probability p, times mean(p) (1 - mean(p)) / var(p), for a probability that is right on average varies
-    less than membership does. The p-value is that of Fisher's z on the former, and must survive Holm's correction at
-    FAMILY_ERROR.
+    A policy counts once, at its mean, of `categories` at its first level. A number is looked at by rank and, as a category is, by
+    level: membership may go with the middle, with both ends, or with a value that is missing. The larger r2 counts, and twice the
+    smaller p-value. By level r2 is the share of membership's variance between levels of a category or BINS of a number (analysis
+    of variance, adjusted for their count), by rank that of the feature's rank variance that membership explains: both times
+    mean(p) (1 - mean(p)) / var(p), for a probability p that is right on average varies less than membership does. The p-values
+    are that of F and of Fisher's z, and must survive Holm's correction at FAMILY_ERROR.
     """
-    of_policy, memberships = features.groupby(policies.to_numpy()).mean(), _memberships(groups)
+    by_policy, memberships = features.groupby(policies.to_numpy()), _memberships(groups)
+    of_policy = by_policy.mean()
+    named = [c for c in features if c in categories]
+    of_policy[named] = by_policy[named].first()
     of_policy = of_policy[of_policy.index.isin(memberships.index)]
+    levels = {str(c): _levels(of_policy[c], c in categories) for c in of_policy}
     out = []
     for group in memberships:
         p = memberships[group].reindex(of_policy.index)
         r = of_policy.rank().corrwith(p.rank()).fillna(0.0)
+        r[named] = 0.0
         counts = of_policy.notna().sum()
         certain = float(p.mean() * (1 - p.mean()) / p.var(ddof=0)) if p.var(ddof=0) > 0 else 0.0
         z = np.abs(np.arctanh(np.clip(r, -0.999999, 0.999999))) * np.sqrt(np.maximum(counts - 3, 1))
+        between = np.array([_between(p.to_numpy(dtype=float), levels[str(c)]) for c in r.index]).reshape(-1, 2)
         found = pd.DataFrame(
             {
                 "group_name": group,
                 "feature": r.index,
-                "r2": np.minimum(certain * r.to_numpy() ** 2, 1.0),
-                "p_value": 2 * norm.sf(z),
+                "r2": np.minimum(certain * np.maximum(r.to_numpy() ** 2, between[:, 0]), 1.0),
+                # two looks at each feature
+                "p_value": np.minimum(2 * np.minimum(2 * norm.sf(z), between[:, 1]), 1.0),
             }
         )
         out.append(found.assign(is_proxy=_holm(found["p_value"].to_numpy()) & (found["r2"] >= PROXY_R2)))
     return pd.concat(out, ignore_index=True).sort_values("r2", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _levels(values: pd.Series, category: bool) -> npt.NDArray[np.int64]:
+    """A policy's level: of a category its code, of a number its bin; what is missing is one, levels of few policies are one."""
+    coded = values if category or values.nunique() <= BINS else pd.qcut(values, BINS, labels=False, duplicates="drop")
+    level = pd.Series(pd.factorize(coded)[0])
+    few = level.map(level.value_counts()) < FEWEST_OF_LEVEL
+    return np.asarray(level.mask(few, -2), dtype=np.int64)
+
+
+def _between(p: Floats, level: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """(adjusted share of the variance of p between levels, p-value of F), (0, 1) where there is nothing to compare."""
+    means = pd.Series(p).groupby(level).transform("mean").to_numpy()
+    total, within = float(((p - p.mean()) ** 2).sum()), float(((p - means) ** 2).sum())
+    n, count = len(p), len(np.unique(level))
+    if count == 1 or n <= count or total == 0:
+        return 0.0, 1.0
+    left = within / (n - count)
+    ratio = np.inf if left == 0 else (total - within) / (count - 1) / left
+    return max(1 - left / (total / (n - 1)), 0.0), float(f.sf(ratio, count - 1, n - count))
 
 
 def _holm(p_values: Floats) -> npt.NDArray[np.bool_]:

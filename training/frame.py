@@ -10,7 +10,7 @@ from lake.conf import Training
 from lake.errors import TrainingRefused
 from lake.features import FEATURES, WINDOWS_DAYS, Feature, model_features
 from training.credibility import Shrinkage, estimate, periods
-from training.data import Data, Floats, check_claims, check_finite, check_labels
+from training.data import Data, Floats, cap_note, check_claims, check_finite, check_labels
 from training.development import developed
 from training.scorer_spec import FeatureSpec
 from training.split import held_out
@@ -72,7 +72,10 @@ def prepare(frame: pd.DataFrame, spec: Training, version: str, factors: dict[int
         without_trips=int((~driven).sum()),
         maturity_days=int(kept["maturity_days"].min()),
         credibility_feature=CREDIBILITY_FEATURE,
-        notes=(f"amounts developed by age in days: {_rounded(factors)}",) if factors else (),
+        notes=(
+            *([f"amounts developed by age in days: {_rounded(factors)}"] if factors else []),
+            cap_note(spec.severity_cap, str(kept["currency"].iloc[0])),
+        ),
         **_over_base(kept, spec),
     )
     return replace(data, features=feature_specs(data, version))

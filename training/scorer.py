@@ -146,15 +146,20 @@ class Scorer:
         ]
         return np.column_stack(columns)
 
-    def fallback(self) -> dict[str, Any]:
+    def fallback(self, expected: float | None = None) -> dict[str, Any]:
         """The declared fallback for a policy that the model may not or cannot see: the frame's mean frequency and pure
-        premium, relativity 1, no reasons. Its calibration is ln(mean premium) - base, so that the sum still holds."""
+        premium, relativity 1, no reasons; over a base, in proportion to `expected`, the row's [currency units a car-year]. Its
+        calibration is ln(premium) - base, so that the sum still holds. Raises LakeError where a base is needed and not given."""
         s = self.spec
-        premium = s.fallback_frequency * s.fallback_severity
+        if s.offset is not None and not (expected is not None and 0 < expected < np.inf):
+            raise LakeError(f"the fallback of a model over {s.offset} needs the row's, above 0, and was given {expected}")
+        relative = 1.0 if s.offset is None or expected is None else expected / s.offset_mean
+        frequency, base = s.fallback_frequency * relative, s.base + float(np.log(relative))
+        premium = frequency * s.fallback_severity
         spread = float(np.exp(NORMAL_90 * s.fallback_sd))
         values = {
-            "frequency": s.fallback_frequency, "severity": s.fallback_severity, "pure_premium": premium, "relativity": 1.0,
-            "others": 0.0, "base": s.base, "calibration": float(np.log(premium)) - s.base, "credibility": 0.0,
+            "frequency": frequency, "severity": s.fallback_severity, "pure_premium": premium, "relativity": 1.0,
+            "others": 0.0, "base": base, "calibration": float(np.log(premium)) - base, "credibility": 0.0,
         }  # fmt: skip
         values |= {"pure_premium_lower": premium / spread, "pure_premium_upper": premium * spread}
         return {k: round(v, DECIMALS) for k, v in values.items()} | {"reasons": []}

@@ -1,5 +1,6 @@
 """What a score is made from besides the two boosters, and the matrix that they see."""
 
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lake.errors import LakeError
 from training.credibility import Shrinkage, shrunk
+from training.text import as_text
 
 Floats = npt.NDArray[np.float64]
 
 SCHEMA_VERSION = 2
 """Of ScorerSpec: raised when a file of before would be read wrongly."""
+WHOLE = re.compile(r"^(-?\d+)\.0$")
 NUMBER, CATEGORY = "q", "c"
 """XGBoost's types of features."""
 
@@ -145,8 +148,20 @@ def design(rows: pd.DataFrame, features: tuple[FeatureSpec, ...]) -> Floats:
 
 def codes(values: pd.Series, feature: FeatureSpec) -> Floats:
     """Codes of a category's levels, NaN for one that training had not seen."""
-    found = pd.Categorical(values.astype("string"), categories=list(feature.levels)).codes.astype(float)
-    return np.where(found < 0, np.nan, found)
+    at, there = pd.factorize(values)
+    # models of before texts were canonical have levels such as 1.0
+    known = {WHOLE.sub(r"\1", x): float(code) for code, x in enumerate(feature.levels)}
+    known |= {x: float(code) for code, x in enumerate(feature.levels)}
+    found = [known.get(x, np.nan) for x in as_text(pd.Series(there))]
+    return np.array([*found, np.nan])[at]
+
+
+def unseen(rows: pd.DataFrame, features: tuple[FeatureSpec, ...]) -> dict[str, int]:
+    """By category, in how many rows it has a level that training had not; none where there is none."""
+    counts = {
+        f.name: int((rows[f.name].notna() & np.isnan(codes(rows[f.name], f))).sum()) for f in features if f.kind == "category"
+    }
+    return {name: n for name, n in counts.items() if n}
 
 
 def _number(rows: pd.DataFrame, name: str) -> Floats:

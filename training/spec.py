@@ -1,10 +1,10 @@
 """What a model of any table is made from: spec.yml of `telematics train --table PATH --spec spec.yml`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lake.errors import ConfigError
 from lake.sources import describe
@@ -85,6 +85,19 @@ class ModelSpec(Part):
         """A feature without settings is a number."""
         return {k: v or {} for k, v in found.items()} if isinstance(found, dict) else found
 
+    @model_validator(mode="after")
+    def no_answer_among_questions(self) -> Self:
+        """What is to be predicted is no feature."""
+        answers = [c for c in (self.exposure, self.claims, self.incurred) if c in self.features]
+        if answers:
+            raise ValueError(f"features: {', '.join(answers)} is what the model predicts, or its exposure")
+        return self
+
+    @property
+    def split(self) -> str:
+        """What decides which rows are never trained on."""
+        return f"seed {self.seed}, share {self.test_share:g}, by {self.groups or 'row'}"
+
     @property
     def needed(self) -> list[str]:
         """Columns that training reads."""
@@ -110,7 +123,7 @@ def load_spec(path: Path) -> ModelSpec:
         return ModelSpec(**(read or {}))
     except FileNotFoundError as e:
         raise ConfigError(f"no spec at {path}") from e
-    except (yaml.YAMLError, ConfigError) as e:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as e:
         raise ConfigError(f"{path}: {' '.join(str(e).split())}") from e
     except (ValidationError, TypeError) as e:
         raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from training.text import text_of
+
 _SPAN = 2.0**64
 
 
 def share_of(policy_id: object, salt: str) -> float:
-    """A uniform number in [0, 1) from sha256 of salt and id."""
-    return int.from_bytes(hashlib.sha256(f"{salt}/{policy_id}".encode()).digest()[:8], "big") / _SPAN
+    """A uniform number in [0, 1) from sha256 of salt and id, the same for 1 and 1.0."""
+    return int.from_bytes(hashlib.sha256(f"{salt}/{text_of(policy_id)}".encode()).digest()[:8], "big") / _SPAN
 
 
 def held_out(policies: pd.Series, share: float, salt: str) -> npt.NDArray[np.bool_]:

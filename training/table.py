@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from lake.errors import LakeError, TrainingRefused
-from training.data import Data, Floats, Mask, check_claims, check_finite, check_labels
+from training.data import Data, Floats, Mask, cap_note, check_claims, check_finite, check_labels
 from training.development import developed
 from training.scorer_spec import FeatureSpec
 from training.spec import Column, ModelSpec
 from training.split import held_out
+from training.text import as_text
 
 VERSION = "table"
 """Feature version of models that are not of the lake's catalogue."""
@@ -34,7 +35,7 @@ def prepare_table(table: pd.DataFrame, spec: ModelSpec) -> Data:
         _number(rows, name)
     check_finite(rows, numbers)
     check_claims(claims, spec.min_claims, f": at least {spec.min_claims} are needed, or a lower min_claims, knowingly")
-    groups = rows[spec.groups] if spec.groups else pd.Series(rows.index)
+    groups = _known(rows, spec.groups) if spec.groups else pd.Series(rows.index)
     held = held_out(groups, spec.test_share, f"test/{spec.seed}")
     times = _times(rows, spec)
     claims, incurred, capped, notes = _amounts(rows, claims, times, spec)
@@ -52,6 +53,14 @@ def _check_columns(table: pd.DataFrame, spec: ModelSpec) -> None:
         raise TrainingRefused(f"the table lacks {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
     if table.empty:
         raise TrainingRefused(f"the table has no rows: 0 claims, at least {spec.min_claims} are needed")
+
+
+def _known(rows: pd.DataFrame, name: str) -> pd.Series:
+    """The column. Raises TrainingRefused counting nulls: rows that nobody knows the policy, or the age, of."""
+    unknown = int(rows[name].isna().sum())
+    if unknown:
+        raise TrainingRefused(f"{name} is null in {unknown} of {len(rows)} rows")
+    return rows[name]
 
 
 def _number(rows: pd.DataFrame, name: str) -> Floats:
@@ -86,6 +95,7 @@ def _amounts(
     incurred = incurred * _development(rows, spec) * _trend(times, spec)
     notes += [f"amounts developed by {rules.development}"] if rules.development else []
     notes += [f"amounts trended by {rules.trend_per_year:.1%} a year"] if rules.trend_per_year else []
+    notes += [] if rules.cap is None else [cap_note(rules.cap, spec.currency)]
     capped = incurred if rules.cap is None else np.minimum(incurred, rules.cap * claims)
     if not ((claims > 0) & (capped > 0)).any():
         raise TrainingRefused(
@@ -101,6 +111,7 @@ def _development(rows: pd.DataFrame, spec: ModelSpec) -> Floats:
         return np.ones(len(rows))
     if rules.maturity is None:
         raise TrainingRefused("severity.development needs severity.maturity, the column of days to the valuation")
+    _known(rows, rules.maturity)
     return developed(np.ones(len(rows)), _number(rows, rules.maturity), rules.development)
 
 
@@ -129,10 +140,11 @@ def _feature(rows: pd.DataFrame, name: str, column: Column, exposure: Floats, fi
         name=name, text=column.text or name, unit=column.unit, kind=column.kind, sign=column.sign, actionable=column.actionable
     )
     if column.kind == "category":
-        seen = tuple(sorted(rows.loc[fitted, name].dropna().astype("string").unique()))
-        return spec.model_copy(
-            update={"levels": column.levels or seen, "ever_missing": bool(rows.loc[fitted, name].isna().any())}
-        )
+        texts = as_text(pd.Series(rows.loc[fitted, name].dropna().unique()))
+        levels = column.levels or tuple(sorted(texts))
+        if column.levels and not texts.isin(levels).any():
+            raise TrainingRefused(f"{name} has none of the levels {', '.join(levels)}; it has {', '.join(sorted(texts)[:20])}")
+        return spec.model_copy(update={"levels": levels, "ever_missing": bool(rows.loc[fitted, name].isna().any())})
     values = _number(rows, name)
     known = fitted & np.isfinite(values)
     mean = float(np.average(values[known], weights=exposure[known])) if known.any() else 0.0

@@ -33,13 +33,14 @@ def fit_tweedie(data: Data, x: Floats) -> Tweedie | None:
 
     if data.capped is None:
         return None
-    f, names = data.fitted, [c.name for c in data.features]
-    y, weight = _losses(data)[f] / data.exposure[f], data.exposure[f]
+    f, relative = data.fitted, np.exp(data.ln_offset)
+    y, weight = losses(data)[f] / data.exposure[f], data.exposure[f]
     best: tuple[float, Tweedie] | None = None
     for power in POWERS:
         family = TweedieDistribution(power)
-        glm = fit_glm(family, x[f], names, y, weight)
-        mu = glm.predict(x[f])
+        # deviance of (y, offset * mu) with weight w is that of (y / offset, mu) with weight w * offset^(2 - power)
+        glm = fit_glm(family, x[f], data.features, y / relative[f], weight * relative[f] ** (2 - power))
+        mu = glm.predict(x[f]) * relative[f]
         likelihood = float(family.log_likelihood(y, mu, weight, dispersion=family.dispersion(y, mu, weight)))
         if best is None or likelihood > best[0]:
             best = likelihood, Tweedie(power, glm)
@@ -48,16 +49,19 @@ def fit_tweedie(data: Data, x: Floats) -> Tweedie | None:
 
 def check(found: Tweedie, data: Data, x: Floats, premium: Floats, seed: int) -> dict[str, Estimate]:
     """On test rows, against the pair's `premium` (rows, currency units a car-year): power, deviance of both (each balanced to the
-    rows) and its difference with an interval, A/E of the check, and how alike the two rank."""
+    rows), its difference with an interval, the share of the mean's that the pair explains (over a base, of the base's), A/E of
+    the check, and how alike the two rank."""
     held = data.held
-    y, e = _losses(data)[held] / data.exposure[held], data.exposure[held]
-    mu = found.glm.predict(x[held])
+    y, e, relative = losses(data)[held] / data.exposure[held], data.exposure[held], np.exp(data.ln_offset)[held]
+    mu = found.glm.predict(x[held]) * relative
+    null = relative * (y * e).sum() / (relative * e).sum()
     own = premium[held] * (y * e).sum() / (premium[held] * e).sum()
     draws = m.policy_draws(data.groups[held], m.DRAWS, seed)
-    units = [e * _deviance(y, p, found.power) for p in (own, mu * (y * e).sum() / (mu * e).sum())]
+    units = [e * unit_deviance(y, p, found.power) for p in (own, mu * (y * e).sum() / (mu * e).sum(), null)]
     return {
         "tweedie_power": Estimate(found.power),
         "tweedie_pair_deviance": m.estimated(m.mean_of(units[0], e), draws),
+        "tweedie_pair_explained": m.estimated(m.share_explained(units[0], units[2]), draws),
         "tweedie_glm_deviance": m.estimated(m.mean_of(units[1], e), draws),
         "tweedie_deviance_gain_of_pair": m.estimated(m.mean_of(units[1] - units[0], e), draws),
         "tweedie_glm_actual_over_expected": m.estimated(m.ratio_of(y * e, mu * e), draws),
@@ -65,12 +69,12 @@ def check(found: Tweedie, data: Data, x: Floats, premium: Floats, seed: int) -> 
     }
 
 
-def _losses(data: Data) -> Floats:
+def losses(data: Data) -> Floats:
     """Capped incurred amounts; recoveries are no loss here."""
     return np.maximum(np.zeros(len(data.claims)) if data.capped is None else data.capped, 0.0)
 
 
-def _deviance(y: Floats, mu: Floats, power: float) -> Floats:
+def unit_deviance(y: Floats, mu: Floats, power: float) -> Floats:
     """Unit deviance for a power between 1 and 2."""
     p = power
     return np.asarray(2 * (y ** (2 - p) / ((1 - p) * (2 - p)) - y * mu ** (1 - p) / (1 - p) + mu ** (2 - p) / (2 - p)))

@@ -44,10 +44,11 @@ def test_the_walk(folder: Path) -> None:
     assert "version 2 rejected by rita (unverified): looks odd" in refused.out
     approve = ("registry", "approve", MODEL, "1", "--reason", "fine", "--as", "rita")
     assert run(folder, *approve).code == 10
-    waive = ("--waive", "fairness", "--until", "2099-01-01", "--why", "no groups")
+    waive = ("--waive", "fairness", "--waive", "expectations", "--until", "2099-01-01", "--why", "no groups")
     said = run(folder, *approve, *waive)
     assert said.code == 0, said.err
     assert "fairness         waived" in said.out
+    assert "expectations     waived  expectations: not run; waived by rita" in said.out
     assert run(folder, "registry", "promote", MODEL, "1", "--as", "rita").code == 0
     listed = run(folder, "registry", "list").out
     assert f"{MODEL} version 1 (champion)" in listed and f"{MODEL} version 2 (rejected):" in listed
@@ -70,9 +71,15 @@ def test_the_walk(folder: Path) -> None:
 def test_predict_scores_other_rows(folder: Path) -> None:
     said = run(folder, "predict", "--table", str(folder / "others.parquet"), "--model", MODEL, "--out", str(folder / "p.parquet"))
     assert said.code == 0, said.err
+    # version 2 is newer and was refused
+    assert f"with {MODEL} version 1 (champion)" in said.out
     found = pd.read_parquet(folder / "p.parquet")
     assert found[["frequency", "pure_premium"]].gt(0).all().all()
     assert found["frequency"].corr(found["truth"]) > 0.8
+    table(2).assign(area="moon").set_index(found.index // 2).to_parquet(folder / "twice.parquet")
+    twice = run(folder, "predict", "--table", str(folder / "twice.parquet"), "--model", MODEL, "--out", str(folder / "q.parquet"))
+    assert "area: levels that training had not in 4,000 rows" in twice.out
+    assert len(pd.read_parquet(folder / "q.parquet")) == 4000
     other = run(folder, "predict", "--table", str(folder / "others.parquet"), "--model", MODEL, "--out", "x.xlsx")
     assert (other.code, ".parquet or .csv" in other.err) == (3, True)
     table(2).drop(columns=["age"]).to_parquet(folder / "less.parquet")

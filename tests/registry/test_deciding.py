@@ -1,5 +1,6 @@
 """Versions move only through gates, by somebody else than their author, and what was decided cannot be changed afterwards."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from lake.conf import Conf, load_conf
-from lake.errors import ConfigError, EnvironmentProblem, InputError, ModelRefused
+from lake.errors import ConfigError, EnvironmentProblem, InputError, ModelRefused, NoChampion
 from registry import history as h
+from registry.actors import Actor
 from registry.canary import Share, canary, set_canary, verdict, withdraw
 from registry.champion import champion, load
 from registry.comparing import compare, rival
 from registry.deciding import Decision, approve, gates, promote, reject, rollback
+from registry.deciding import withdraw as withdraw_champion
 from registry.exam import export, inventory
 from registry.log import register
 from registry.store import CHAMPION, connect
@@ -44,6 +47,8 @@ def version(conf: Conf, number: str) -> Version:
 
 def test_a_version_needs_open_gates_and_another_person(conf: Conf) -> None:
     first = version(conf, "1")
+    # who may approve is in the history, whatever a tag says
+    connect(conf).set_model_version_tag(MODEL, "1", "author", "somebody")
     with pytest.raises(ModelRefused, match=r"ann is the author of .* version 1"):
         approve(conf, first, AUTHOR, YES)
     with pytest.raises(ModelRefused, match=r"may not be approved: fairness \(not assessed\)"):
@@ -95,6 +100,9 @@ def test_files_that_are_not_what_was_approved_do_not_score(conf: Conf) -> None:
     (kept,) = Path(conf.lake).rglob(f"{found.run_id}/performance.json")
     content = kept.read_bytes()
     kept.write_bytes(content.replace(b"frequency_model_gini", b"frequency_model_Gini"))
+    # a tag that agrees with what was put there is nobody's word for it
+    connect(conf).set_model_version_tag(MODEL, "1", "artefact_digest", load(conf, MODEL, "1").digest)
+    assert {g.name: g.status for g in gates(conf, version(conf, "1"), [])}["digest"] == "fail"
     with pytest.raises(ModelRefused, match=r"is not what was approved: its files have digest"):
         champion(conf, "liability")
     down = conf.model_copy(update={"mlflow_tracking_uri": DOWN})
@@ -121,7 +129,20 @@ def test_a_second_version_must_be_better_and_is_rolled_back_in_one_command(conf:
     with pytest.raises(ModelRefused, match=r"champion \(held against version none, and version 1 is champion"):
         approve(conf, second, REVIEWER, YES)
     champion_waiver = fairness_waiver().model_copy(update={"gate": "champion", "why": "the same model"})
-    approve(conf, second, REVIEWER, Decision("equal", waivers=(fairness_waiver(), champion_waiver)))
+    losses_waiver = champion_waiver.model_copy(update={"gate": "severity"})
+    approve(conf, second, REVIEWER, Decision("equal", waivers=(fairness_waiver(), champion_waiver, losses_waiver)))
+    # an approved version whose alias was moved by hand is in nobody's history
+    connect(conf).set_registered_model_alias(MODEL, CHAMPION, "2")
+    with pytest.raises(ModelRefused, match=r"alias champion is on version 2, and by the history version 1 is in force"):
+        champion(conf, "liability")
+    # nor is a champion gone with its alias: a worse version would be a first one
+    connect(conf).delete_registered_model_alias(MODEL, CHAMPION)
+    with pytest.raises(ModelRefused, match=r"on version none, and by the history version 1 is in force: `telematics"):
+        approve(conf, second, REVIEWER, YES)
+    with pytest.raises(ModelRefused, match=r"on version none, and by the history"):
+        promote(conf, second, REVIEWER)
+    assert "held against version none, and version 1" in next(g.figure for g in gates(conf, second, []) if g.name == "champion")
+    promote(conf, version(conf, "1"), REVIEWER)
     promote(conf, second, REVIEWER)
     assert (holder(conf, MODEL, CHAMPION), holder(conf, MODEL, "previous")) == ("2", "1")
     rollback(conf, MODEL, REVIEWER, "complaints")
@@ -161,7 +182,8 @@ def test_a_canary_scores_for_a_share_and_keeps_who_it_has(conf: Conf) -> None:
     with pytest.raises(InputError, match=r"--share 0.7"):
         set_canary(conf, second, 0.7, REVIEWER, "")
     champion_waiver = fairness_waiver().model_copy(update={"gate": "champion"})
-    approve(conf, second, REVIEWER, Decision("again", waivers=(fairness_waiver(), champion_waiver)))
+    losses_waiver = champion_waiver.model_copy(update={"gate": "severity"})
+    approve(conf, second, REVIEWER, Decision("again", waivers=(fairness_waiver(), champion_waiver, losses_waiver)))
     set_canary(conf, second, 0.05, REVIEWER, "a look")
     found = canary(conf, MODEL)
     assert found is not None and found[0].version == "2"
@@ -179,6 +201,9 @@ def test_two_versions_are_compared_on_policies_neither_has_seen(conf: Conf) -> N
     assert found["rows"] == len(trained().test)
     assert found["deviance_gain"]["value"] == 0
     assert found["moved_over_5_percent"] == 0
+    assert len(found["top_movers"]) == 10
+    assert all(r["reasons_before"] == r["reasons_after"] for r in found["top_movers"])
+    assert any("price by" in text for r in found["top_movers"] for text in r["reasons_after"])
 
 
 def test_the_exam_pack_proves_itself_without_network(conf: Conf, tmp_path: Path) -> None:
@@ -258,9 +283,78 @@ def test_a_champion_that_cannot_be_loaded_keeps_nobody_from_training(conf: Conf)
     found = rival(conf, MODEL)
     assert found is not None and found.scorer is None
     diff: dict[str, object] = {"status": "no champion"}
-    found.noted(diff)
+    found.noted(diff, "seed 1")
     assert (diff["version"], diff["status"]) == ("1", "not comparable")
     assert "another version of this library" in str(diff["why"])
     spec.write_text(content)
     found = rival(conf, MODEL)
     assert found is not None and found.scorer is not None
+    # figures of rows that the champion was trained on are no comparison
+    diff = {"status": "compared", "deviance_gain": {"lower": 0.1}}
+    dataclasses.replace(found, split="seed 2").noted(diff, "seed 1")
+    assert diff["status"] == "not comparable" and "deviance_gain" not in diff
+    diff = {"status": "compared", "deviance_gain": {"lower": 0.1}}
+    dataclasses.replace(found, split="seed 1").noted(diff, "seed 1")
+    assert diff["status"] == "compared"
+
+
+def test_an_entry_behind_the_anchor_counts_for_nothing(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
+    reject(conf, version(conf, "2"), REVIEWER, "for good")
+    found = h.read(conf, MODEL)
+    count, path = len(found.entries), Path(conf.registry_history) / MODEL / f"{len(found.entries) + 1:012d}.json"
+    digest = load(conf, MODEL, "2").digest
+    detail = {"digest": digest, "expires": "2099-01-01", "conditions": [], "waivers": [], "gates": [], "rollback_target": "1"}
+    forged = h.Entry(count + 1, "", MODEL, "1", h.REJECTED, Actor("root", True, "AWS"), "", detail, found.hashes[-1])
+    path.write_bytes(forged.body())
+    monkeypatch.setattr(h, "PAUSE_S", 0.0)
+    assert champion(conf, "liability").version == "1"
+    assert (len(h.read(conf, MODEL).entries), h.read(conf, MODEL).beyond) == (count, (forged,))
+    with pytest.raises(ModelRefused, match=r"not anchored, so it counts for nothing: .* rejected by root"):
+        h.read(conf, MODEL).complete()
+    with pytest.raises(ModelRefused, match=r"written and not anchored: .* rejected by root"):
+        reject(conf, version(conf, "2"), REVIEWER, "no")
+    # while MLflow does not answer it takes away what was given, and gives nothing
+    down = conf.model_copy(update={"mlflow_tracking_uri": DOWN})
+    with pytest.raises(ModelRefused, match=r"version 1 was rejected"):
+        champion(down, "liability")
+    path.write_bytes(dataclasses.replace(forged, version="2", action=h.APPROVED).body())
+    pointer = next(Path(conf.lake).rglob("cache/*/champion.json"))
+    kept = pointer.read_text()
+    pointer.write_text(json.dumps(json.loads(kept) | {"version": "2", "run_id": version(conf, "2").run_id}))
+    with pytest.raises(ModelRefused, match=r"version 2 was rejected: for good"):
+        champion(down, "liability")
+    pointer.write_text(kept)
+    path.unlink()
+
+
+def test_who_was_killed_before_anchoring_finishes_it(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h, "PAUSE_S", 0.0)
+    count = len(h.read(conf, MODEL).entries)
+    with monkeypatch.context() as killed:
+        killed.setattr(h, "_anchor", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            reject(conf, version(conf, "2"), REVIEWER, "slow")
+    with pytest.raises(ModelRefused, match=r"not anchored: .* rejected by rev .*slow; who wrote it"):
+        reject(conf, version(conf, "2"), Actor("eve", False, "claimed"), "slow")
+    reject(conf, version(conf, "2"), REVIEWER, "slow")
+    assert len(h.read(conf, MODEL).complete().entries) == count + 1
+
+
+def test_a_champion_is_withdrawn_and_nothing_scores_until_another_is_promoted(conf: Conf) -> None:
+    written = withdraw_champion(conf, MODEL, REVIEWER, "unsafe")
+    assert (written.version, holder(conf, MODEL, CHAMPION)) == ("1", None)
+    with pytest.raises(NoChampion):
+        champion(conf, "liability")
+    down = conf.model_copy(update={"mlflow_tracking_uri": DOWN})
+    with pytest.raises(ModelRefused, match=r"version 1 was withdrawn: unsafe"):
+        champion(down, "liability")
+    with pytest.raises(ModelRefused, match=r"version 1 was withdrawn: unsafe"):
+        promote(conf, version(conf, "1"), REVIEWER)
+    with pytest.raises(ModelRefused, match=r"no previous champion to go back to"):
+        rollback(conf, MODEL, REVIEWER, "")
+    with pytest.raises(ModelRefused, match=r"nothing to withdraw"):
+        withdraw_champion(conf, MODEL, REVIEWER, "again")
+    reject(conf, version(conf, "1"), REVIEWER, "for good")
+    approve(conf, version(conf, "2"), REVIEWER, YES)
+    promote(conf, version(conf, "2"), REVIEWER)
+    assert champion(conf, "liability").version == "2"

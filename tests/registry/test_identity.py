@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError
-from registry.actors import PASSWORD, USER, actor
+from registry.actors import PASSWORD, USER, Actor, actor
 from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
@@ -107,6 +107,24 @@ def test_the_caller_of_aws_is_verified(conf: Conf, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     found = actor(conf.model_copy(update={"lake": "s3://bucket/lake"}))
     assert found.verified and found.source == "AWS" and found.name.startswith("arn:aws:sts::")
+
+
+@mock_aws
+def test_sts_is_asked_where_aws_has_it(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", USER):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # nobody listens there: whoever did could say any name
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    assert actor(conf.model_copy(update={"lake": "s3://bucket/lake"})).verified
+
+
+def test_a_session_s_name_makes_nobody_another() -> None:
+    ann, rita = (Actor(f"arn:aws:sts::123456789012:assumed-role/Dev/{name}", True, "AWS") for name in ("ann", "rita"))
+    assert ann.principal == rita.principal == "arn:aws:sts::123456789012:assumed-role/Dev"
+    other = Actor("arn:aws:sts::123456789012:assumed-role/Review/ann", True, "AWS")
+    users = [Actor(f"arn:aws:iam::123456789012:user/{name}", True, "AWS") for name in ("ann", "rita")]
+    assert len({x.principal for x in (ann, other, *users)}) == 4
 
 
 def test_a_local_name_is_nobodys_word(conf: Conf, monkeypatch: pytest.MonkeyPatch) -> None:

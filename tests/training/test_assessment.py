@@ -140,6 +140,25 @@ def test_a_feature_that_stands_in_for_a_group_is_called_so_and_no_other() -> Non
     assert found.loc[found["is_proxy"], "feature"].tolist() == ["f7"]
 
 
+def test_a_stand_in_is_found_by_its_middle_its_ends_and_by_what_is_missing() -> None:
+    random = np.random.default_rng(4)
+    ids = pd.Series([f"p{i}" for i in range(4000)])
+    member = np.arange(4000) % 2 == 0
+    ends = np.where(member, random.normal(0, 0.1, 4000), random.choice([-2.0, 2.0], 4000))
+    features = pd.DataFrame({f"f{j}": random.normal(size=4000) for j in range(20)}).assign(
+        middle=np.where(member, 1.0, random.choice([0.0, 2.0], 4000)), ends=ends,
+        missing=np.where(member & (random.random(4000) < 0.3), np.nan, random.normal(size=4000)),
+        area=random.integers(0, 30, 4000).astype(float),
+    )  # fmt: skip
+    groups = pd.DataFrame({"policy_id": ids, "group_name": "g", "probability": member.astype(float)})
+    found = proxies(features, ids, groups, frozenset({"middle", "area"}))
+    assert set(found.loc[found["is_proxy"], "feature"]) == {"middle", "ends", "missing"}
+    by = found.set_index("feature")["r2"]
+    assert by["middle"] == pytest.approx(1.0, abs=1e-6)
+    # no level of the others says anything, and 30 levels say no more
+    assert by.drop(["middle", "ends", "missing"]).max() < 0.01
+
+
 def test_a_diff_names_who_moves_and_why() -> None:
     champion = trained().scorer
     dearer = champion.spec.model_copy(update={"alpha_frequency": champion.spec.alpha_frequency * 1.2})

@@ -45,5 +45,5 @@ def test_a_frames_amounts_are_developed_by_their_age() -> None:
     plain, grown = (prepare(the_frame(), SPEC, FEATURE_VERSION_1, f) for f in (None, factors))
     # 60 days of maturity and half of a horizon of 180: 150 days
     np.testing.assert_allclose(grown.incurred, 1.5 * plain.incurred)
-    assert grown.notes == ("amounts developed by age in days: {60: 2.0, 240: 1.0}",)
+    assert grown.notes[0] == "amounts developed by age in days: {60: 2.0, 240: 1.0}"
     assert Training().development == "none"

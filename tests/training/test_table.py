@@ -9,9 +9,11 @@ import pytest
 
 from lake.conf import CONF_FOLDER
 from lake.errors import ConfigError, LakeError, TrainingRefused
+from training.card import CAPPED, DEVELOPED, UNDEVELOPED, model_card
 from training.fitting import Progress, Settings, fit_data
 from training.pipeline import settings_of, train_table
 from training.scorer import Scorer
+from training.scorer_spec import codes, unseen
 from training.search import Trial
 from training.spec import ModelSpec, load_spec
 from training.table import prepare_table, read_table
@@ -60,6 +62,13 @@ def test_it_learns_what_is_there_and_categories_are_reasons() -> None:
     assert evidence.assessed["reproducibility"]["retrain_matches"]
     again = Scorer.from_parts(evidence.scorer.parts())
     pd.testing.assert_frame_equal(again.predict(rows), predicted)
+
+
+def test_the_card_says_what_was_done_to_amounts_and_nothing_that_was_not() -> None:
+    rules = {"development": {0: 1.5}, "maturity": "late", "cap": 5000.0}
+    card = model_card(train_table(table(), spec(severity=rules)), {})
+    assert [x in card for x in ("capped at 5,000 EUR", "amounts developed by {0: 1.5}", DEVELOPED, CAPPED)] == [True] * 4
+    assert [x in card for x in (UNDEVELOPED, "driver consents")] == [False] * 2
 
 
 def test_an_unknown_level_is_missing_and_not_an_error() -> None:
@@ -148,6 +157,8 @@ def test_a_search_goes_on_where_it_was_stopped() -> None:
         ({"features": {"speed": {}}}, "n", 0, "the table lacks speed; it has client, years"),
         ({"over_base": "base"}, "base", 0.0, "base is not positive in 1 of 4000 rows"),
         ({"severity": {"development": {0: 1.5}}}, "n", 0, "needs severity.maturity"),
+        ({"severity": {"development": {0: 1.5}, "maturity": "late"}}, "late", np.nan, "late is null in 1 of 4000 rows"),
+        ({}, "client", np.nan, "client is null in 1 of 4000 rows"),
         ({"min_claims": 100_000}, "n", 0, "claims on 4000 rows: at least 100000 are needed"),
     ],
 )
@@ -168,6 +179,61 @@ def test_no_claims_and_no_amounts_are_refused() -> None:
         prepare_table(table().head(0), spec())
 
 
+def test_over_a_base_what_is_said_is_held_against_the_base() -> None:
+    found = train_table(table(), spec(over_base="base", features={"noise": {}})).metrics
+    # noise over the truth says nothing, though base and price rank the rows well
+    assert found["frequency_model_gini"].value > 0.15
+    assert found["frequency_model_explained"].lower <= 0  # type: ignore[operator]
+    # nor does the pair lose to a check that has no base to go by
+    assert found["tweedie_deviance_gain_of_pair"].value == pytest.approx(0, abs=0.3)
+
+
+def test_the_fallback_over_a_base_is_in_proportion_to_it() -> None:
+    scorer = scorer_of(table(), over_base="base", features={"noise": {}})
+    one, two = scorer.fallback(100.0), scorer.fallback(200.0)
+    assert two["pure_premium"] == pytest.approx(2 * one["pure_premium"], rel=1e-5)
+    assert two["base"] + two["calibration"] == pytest.approx(np.log(two["pure_premium"]), abs=1e-5)
+    with pytest.raises(LakeError, match="over base needs the row's"):
+        scorer.fallback()
+
+
+def test_whole_numbers_are_one_text_whatever_column_held_them() -> None:
+    rows = table().assign(zone=np.arange(N) % 3 + 1.0)
+    rows.loc[5, "zone"] = np.nan
+    features = {"zone": {"kind": "category"}, "age": {}}
+    data = prepare_table(rows, spec(features=features))
+    assert data.features[0].levels == ("1", "2", "3")
+    whole = pd.DataFrame({"zone": np.arange(N) % 3 + 1})
+    for other in (
+        whole,
+        whole.astype(float),
+        whole.astype(str),
+        whole.astype("category"),
+        whole.astype("Int64"),
+        whole.astype(object),
+    ):
+        np.testing.assert_array_equal(codes(other["zone"], data.features[0]), np.arange(N) % 3)
+    # a model of before has levels as floats had them
+    before = data.features[0].model_copy(update={"levels": ("1.0", "2.0", "3.0")})
+    np.testing.assert_array_equal(codes(whole["zone"], before), np.arange(N) % 3)
+    assert unseen(whole.replace({"zone": {3: 7}}), data.features[:1]) == {"zone": N // 3}
+    assert not unseen(rows, data.features[:1])
+    with pytest.raises(TrainingRefused, match="zone has none of the levels north, south; it has 1, 2, 3"):
+        prepare_table(rows, spec(features={"zone": {"kind": "category", "levels": ["north", "south"]}}))
+
+
+def test_a_split_is_by_the_id_whatever_column_held_it() -> None:
+    rows = table()
+    held = prepare_table(rows, spec()).held
+    np.testing.assert_array_equal(prepare_table(rows.assign(client=rows["client"].astype(float)), spec()).held, held)
+    np.testing.assert_array_equal(prepare_table(rows.assign(client=rows["client"].astype(str)), spec()).held, held)
+
+
+def test_what_a_model_predicts_is_no_feature() -> None:
+    with pytest.raises(ValueError, match="features: n, paid is what the model predicts"):
+        spec(features={"n": {}, "age": {}, "paid": {}})
+
+
 def test_specs_that_are_shipped_can_be_read_and_wrong_ones_are_named(tmp_path: Path) -> None:
     shipped = sorted((CONF_FOLDER / "models").glob("*.yml"))
     assert [settings_of(load_spec(p)).trials for p in shipped] == [0] * 3
@@ -182,6 +248,10 @@ def test_specs_that_are_shipped_can_be_read_and_wrong_ones_are_named(tmp_path: P
         path.write_text(text)
         with pytest.raises(ConfigError, match=message):
             load_spec(path)
+    path.write_bytes(b"name: \xff")
+    for wrong, message in ((path, "spec.yml: .*utf-8"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError, match=message):
+            load_spec(wrong)
     with pytest.raises(ConfigError, match="no spec at"):
         load_spec(tmp_path / "none.yml")
 
