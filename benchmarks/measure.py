@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -71,3 +72,17 @@ def machine() -> str:
     memory_gb = psutil.virtual_memory().total / 1e9
     python = platform.python_version()
     return f"{platform.machine()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, {platform.system()}, Python {python}"
+
+
+def tree_peak_gb() -> float:
+    """Largest resident memory of this process and of each below it, added up (Linux): no less than the peak of the sum."""
+    here = psutil.Process()
+    return sum(_peak_kb(p.pid) for p in (here, *here.children(recursive=True))) / 1024**2
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0
+    return next((int(x.split()[1]) for x in lines if x.startswith("VmHWM")), 0)

@@ -1,0 +1,137 @@
+"""Scoring from Delta to Delta: champion with a challenger, and champion with exact reasons, against MLflow's own spark_udf.
+
+The peers do what one would write first: a pyfunc around both boosters, and one around shap.TreeExplainer. Reasons of the peer are
+measured on fewer rows, for its time a row does not depend on how many there are.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from pyspark import Broadcast
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks import score_peers
+from benchmarks.measure import Row, cpu_seconds, tree_peak_gb
+from jobs.batches import batches_of, rows_a_batch, worker_bytes
+from jobs.score_rows import Scoring, in_worker, scored_ddl, shadow_batch
+from lake.conf import load_conf
+from lake.session import spark_session
+from training.fitting import Progress, fit_data
+from training.pipeline import settings_of
+from training.scorer import Scorer
+from training.spec import ModelSpec
+from training.table import prepare_table
+
+POLICIES = int(os.environ.get("TELEMATICS_BENCH_POLICIES", "1000000"))
+FEATURES, FITTED_ROWS, PEER_ROWS = 40, 20_000, 20_000
+"""Rows that models are fitted on, and that the peer explains."""
+BOOKS = {"book": POLICIES, "few": PEER_ROWS}
+NAMES = [f"f{n}" for n in range(FEATURES)]
+GIVEN = {"km_365": 9_000.0, "days_driven_365": 250.0, "completeness_365": 0.98}
+"""What is stated beside a score."""
+
+
+def run() -> list[Row]:
+    """CPU seconds of both sides; for reasons per thousand rows, whose inverse is rows a second and core."""
+    spark = spark_session(load_conf("local"), "benchmark")
+    champion, challenger = fitted(1), fitted(2)
+    with tempfile.TemporaryDirectory() as work:
+        for name, policies in BOOKS.items():
+            book(spark, policies).write.format("delta").save(f"{work}/{name}")
+        udf = score_peers.logged(champion, work, reasons=False)
+        explained = score_peers.logged(champion, work, reasons=True)
+        rounds = [(champion, challenger, udf, explained)] * 2
+        # the first warms the JVM up and starts the workers
+        for one in rounds:
+            found = measured(spark, Path(work), *one)
+    return found
+
+
+def measured(spark: SparkSession, work: Path, champion: Scorer, challenger: Scorer, udf: str, explained: str) -> list[Row]:
+    """One round of all four."""
+    both = [Scoring("champion", "own", champion.parts()), Scoring("challenger", "own", challenger.parts())]
+    rows, few = (spark.read.format("delta").load(f"{work}/{name}") for name in BOOKS)
+    two, peer = cpu(work, rows, priced(spark, both)), cpu(work, rows, by_udf(spark, udf))
+    began = time.perf_counter()
+    reasons = cpu(work, rows, with_reasons(spark, both[:1]))
+    seconds, peak = time.perf_counter() - began, tree_peak_gb()
+    slow = cpu(work, few, by_udf(spark, explained))
+    what = f"{POLICIES / 1e6:g} M policies, {FEATURES} features, Delta to Delta"
+    trees = sum(b.num_boosted_rounds() for b in (champion.frequency, champion.severity))
+    version = f"MLflow {mlflow.__version__}, {trees} trees"
+    thousand = 1e3
+    print(f"with reasons: {seconds:.0f} s, {POLICIES / reasons:,.0f} policies a second and core, peak {peak:.1f} GB", flush=True)
+    return [
+        Row(f"{what}: champion and challenger; peer: spark_udf, champion alone", two, peer, "CPU s", version),
+        Row(f"{what}: champion with exact reasons; peer: spark_udf of TreeExplainer on {PEER_ROWS:,}",
+            thousand * reasons / POLICIES, thousand * slow / PEER_ROWS, "CPU s a thousand", version),
+    ]  # fmt: skip
+
+
+def cpu(work: Path, rows: DataFrame, score: Callable[[DataFrame], DataFrame]) -> float:
+    """CPU seconds of scoring rows into a Delta table."""
+    spark = rows.sparkSession
+
+    def go() -> None:
+        with batches_of(spark, rows_a_batch(worker_bytes(spark), FEATURES + len(GIVEN))):
+            score(rows).write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(f"{work}/scores")
+
+    return cpu_seconds(go)[1]
+
+
+def with_reasons(spark: SparkSession, scorings: list[Scoring]) -> Callable[[DataFrame], DataFrame]:
+    """As a night does it."""
+    sent = spark.sparkContext.broadcast(scorings)
+    return lambda rows: rows.mapInPandas(in_worker(sent), scored_ddl())
+
+
+def priced(spark: SparkSession, scorings: list[Scoring]) -> Callable[[DataFrame], DataFrame]:
+    """Every scoring as one in shadow: prices without reasons."""
+    sent = spark.sparkContext.broadcast(scorings)
+    return lambda rows: rows.mapInPandas(_shadows(sent), scored_ddl())
+
+
+def _shadows(sent: Broadcast[list[Scoring]]) -> Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]:
+    def score(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            for scoring in sent.value:
+                yield shadow_batch(scoring, batch)
+
+    return score
+
+
+def by_udf(spark: SparkSession, model: str) -> Callable[[DataFrame], DataFrame]:
+    """mlflow.pyfunc.spark_udf over the features."""
+    found = mlflow.pyfunc.spark_udf(spark, model, result_type=score_peers.RESULT, env_manager="local")
+    return lambda rows: rows.select("policy_id", "vehicle_id", "coverage", found(F.struct(*NAMES)).alias("scored"))
+
+
+def book(spark: SparkSession, policies: int) -> DataFrame:
+    """Covers in force with their features, a twentieth of them unknown."""
+    ids = spark.range(policies, numPartitions=8)
+    features = {n: F.when(F.rand(k) >= F.lit(0.05), F.randn(k + 100)).alias(n) for k, n in enumerate(NAMES)}
+    key = (F.format_string("p%08d", "id").alias("policy_id"), F.format_string("v%08d", "id").alias("vehicle_id"))
+    given = [F.lit(value).alias(name) for name, value in GIVEN.items()]
+    return ids.select(*key, F.lit("own").alias("coverage"), F.lit(True).alias("consented"), *given, *features.values())
+
+
+def fitted(seed: int) -> Scorer:
+    """A pair on rows like the book's, by the product's own training."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(FITTED_ROWS, FEATURES))
+    x[rng.random(x.shape) < 0.05] = np.nan  # noqa: PLR2004
+    seen = np.nan_to_num(x)
+    claims = rng.poisson(np.exp(-1.5 + seen[:, :10] @ rng.normal(0.0, 0.15, 10) + 0.2 * seen[:, 1] * seen[:, 2]))
+    incurred = claims * rng.gamma(2.0, 500 * np.exp(0.2 * seen[:, 3] + 0.1 * seen[:, 4]))
+    table = pd.DataFrame(x, columns=NAMES).assign(years=1.0, claims=claims, incurred=incurred)
+    text = {"name": "bench", "exposure": "years", "claims": "claims", "incurred": "incurred", "features": dict.fromkeys(NAMES)}
+    spec = ModelSpec.model_validate(json.loads(json.dumps(text)))
+    return fit_data(prepare_table(table, spec), settings_of(spec), Progress()).scorer
