@@ -151,15 +151,16 @@ def withdraw(conf: Conf, model: str, by: Actor, reason: str) -> h.Entry:
     """
     before = h.read(conf, model).sound()
     alias = holder(conf, model, CHAMPION)
-    if before.champion is None and (alias is None or before.crowned is None):
-        if alias is not None:
-            unset(conf, model, CHAMPION)
-        raise ModelRefused(f"{model} has no champion by its history: nothing to withdraw")
-    entry = before.crowned
     if before.champion is not None:
         instead = {"instead_of": before.champion}
         entry = h.append(conf, model, before.champion, h.WITHDRAWN, by, reason, instead, len(before.entries))
-    assert entry is not None
+    elif alias is not None and before.crowned is not None:
+        # a withdrawal that was cut off
+        entry = before.crowned
+    else:
+        if alias is not None:
+            unset(conf, model, CHAMPION)
+        raise ModelRefused(f"{model} has no champion by its history: nothing to withdraw")
     for held in (CHAMPION, CANARY):
         if holder(conf, model, held) is not None:
             unset(conf, model, held)
