@@ -19,6 +19,8 @@ SHORT_S = 30.0
 """What lies between two drives and takes no longer belongs to them."""
 STILL_MPS, STILL_S = 0.1, 120.0
 """And so does a stand of this length at most, a traffic light or a queue: STILL_SHARE of its points are no faster."""
+MEASURED_STILL_MPS = 0.3
+"""The same for a speed that the receiver states, which is noise of a tenth or two at a stand."""
 STILL_SHARE = 0.5
 EDGE_S = 15.0
 """A stand so short at either end of a stretch belongs to the drive beside it."""
@@ -82,7 +84,8 @@ def _belongs(track: Track, stretches: Flags, steps: Steps, first: Ints, last: In
     since = track.ms[np.where(has_left, first - 1, first)]
     until = track.ms[np.where(has_right, np.minimum(last + 1, len(track) - 1), last)]
     seconds = (until - since) / MS_PER_S
-    stands = _still_share(steps.motion_mps, first, last) >= STILL_SHARE
+    limit_mps = np.where(np.isnan(track.speed_mps), STILL_MPS, MEASURED_STILL_MPS)
+    stands = _still_share(steps.motion_mps, limit_mps, first, last) >= STILL_SHARE
     between = has_left & has_right & ((seconds <= SHORT_S) | (stands & (seconds <= STILL_S)))
     own_seconds = (track.ms[last] - track.ms[first]) / MS_PER_S
     at_edge = (has_left != has_right) & stands & (own_seconds <= EDGE_S)
@@ -90,9 +93,9 @@ def _belongs(track: Track, stretches: Flags, steps: Steps, first: Ints, last: In
     return belongs
 
 
-def _still_share(motion_mps: Floats, first: Ints, last: Ints) -> Floats:
+def _still_share(motion_mps: Floats, limit_mps: Floats, first: Ints, last: Ints) -> Floats:
     """Share of the points of each run that are as good as at rest, of those whose motion is known."""
-    still = np.r_[0, np.cumsum(motion_mps < STILL_MPS)]
+    still = np.r_[0, np.cumsum(motion_mps < limit_mps)]
     known = np.r_[0, np.cumsum(~np.isnan(motion_mps))]
     share: Floats = (still[last + 1] - still[first]) / np.maximum(known[last + 1] - known[first], 1)
     return share
