@@ -118,14 +118,17 @@ run "replicas_get_models_gold_and_histories" {
     source = "./modules/storage"
   }
 
-  # everything S3 may read in order to copy it: models as a whole, of the lake gold and the histories
+  # everything S3 may read in order to copy it: models as a whole, of the lake gold, the histories and its format
   assert {
     condition = {
       for what, policy in aws_iam_role_policy.replication : what => flatten([
         for s in jsondecode(policy.policy).Statement : s.Resource if contains(flatten([s.Action]), "s3:GetObjectVersionForReplication")
       ])
       } == {
-      lake   = ["arn:aws:s3:::acme-telematics-test/lake/gold/*", "arn:aws:s3:::acme-telematics-test/lake/_registry/*"]
+      lake = [
+        "arn:aws:s3:::acme-telematics-test/lake/gold/*", "arn:aws:s3:::acme-telematics-test/lake/_registry/*",
+        "arn:aws:s3:::acme-telematics-test/lake/_format.json*",
+      ]
       models = ["arn:aws:s3:::acme-telematics-test-models/*"]
     }
     error_message = "Replicated: ${jsonencode(keys(aws_iam_role.replication))}"
