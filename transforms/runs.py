@@ -94,7 +94,9 @@ def _peak_rows(flagged: Ints, magnitude: Floats, first: Ints) -> Ints:
 def _states(motion: Motion, rules: EventRules) -> Iterator[Runs]:
     """Speeding and phone use, which have no rungs and need no speed beyond that of motion."""
     over = motion.track.speed_mps - motion.track.limit_mps
-    active = motion.steps.is_moving & motion.steps.is_covered & motion.is_driving
+    # a point counts where the step to it or from it does: what is sampled too seldom for time sums has no runs either
+    covered = motion.steps.is_covered
+    active = motion.steps.is_moving & (covered | np.r_[covered[1:], False]) & motion.is_driving
     yield _labelled(_runs(motion, active & (over > rules.speeding_tolerance_mps), over, rules), SPEEDING, NO_SIDE, ())
     nothing = np.full(len(motion.track), np.nan)
     yield _labelled(_runs(motion, active & (motion.track.phone == 1), nothing, rules), PHONE, NO_SIDE, ())

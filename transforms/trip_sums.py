@@ -55,7 +55,7 @@ def _summed(cleaned: Cleaned, steps: Steps, mode: Small, firmwares: list[str | N
     first = np.flatnonzero(steps.starts)
     trip = np.cumsum(steps.starts) - 1
     interval_ms = _mean_interval(steps, first)
-    # a trip without a covered step that moves is sampled too seldom for any rules
+    # a trip without a covered step is sampled too seldom for any rules
     chosen = np.where(interval_ms > 0, np.searchsorted(_limits_ms(rules), interval_ms), len(rules.rules))
     lon_scale, lat_scale, is_calibrated = factors_by_firmware(rules, firmwares, track.firmware[first])
     by_rules = np.minimum(chosen, len(rules.rules) - 1)
@@ -79,13 +79,16 @@ def _limits_ms(rules: DrivingRules) -> Floats:
 
 
 def _mean_interval(steps: Steps, first: Ints) -> Ints:
-    """Mean milliseconds from point to point of a trip while it moves, gaps left out; 0 for a trip that does not.
+    """Mean milliseconds from point to point of a trip while it moves, or at all where no step ends in motion; gaps are left out,
+    and 0 is a trip of gaps.
 
     Many trackers report more seldom while they stand, which says nothing of how events are sampled.
     """
-    counted = steps.is_covered & steps.is_moving
-    counts = np.add.reduceat(counted.astype(np.int64), first)
-    mean: Ints = np.add.reduceat(np.where(counted, steps.step_ms, 0), first) // np.maximum(counts, 1)
+    means = []
+    for counted in (steps.is_covered & steps.is_moving, steps.is_covered):
+        counts = np.add.reduceat(counted.astype(np.int64), first)
+        means.append(np.add.reduceat(np.where(counted, steps.step_ms, 0), first) // np.maximum(counts, 1))
+    mean: Ints = np.where(means[0] > 0, *means)
     return mean
 
 

@@ -11,8 +11,9 @@ from lake.errors import ConfigError, LakeError
 from tests.jobs.playing import MONDAY, Play, driven
 
 BRAKE = driven(200, accel_lon_mps2=-4.0)
-MORNING = [driven(0), driven(100), BRAKE, driven(800), driven(900), driven(0, "e"), driven(100, "e")]
-"""Device d: a trip of 200 s with a brake, a pause of 600 s, a trip of 100 s. Device e: one trip."""
+MORNING = [driven(0), driven(100), driven(199), BRAKE, driven(800), driven(900), driven(0, "e"), driven(100, "e")]
+"""Device d: a trip of 200 s with a brake in a second that is sampled closely enough for one, a pause of 600 s, a trip of 100 s.
+Device e: one trip."""
 JOINING = [driven(400, night=1), driven(600, night=1), driven(86_400, "f", night=1)]
 """A day late: what was driven in the pause. And a device without a car."""
 BEFORE = [driven(-100, night=2)]
@@ -39,7 +40,7 @@ def trips_of(played: dict[str, Any], device: str) -> list[Any]:
 
 def test_late_points_join_trips_and_move_a_start(played: dict[str, Any]) -> None:
     first, pause, joined, moved = trips_of(played, "d")
-    assert [t["points"] for t in (first, pause, joined, moved)] == [3, 2, 7, 8]
+    assert [t["points"] for t in (first, pause, joined, moved)] == [4, 2, 8, 9]
     # the joined trip begins where the first began, so it is another version of it; the second is gone
     assert joined["trip_id"] == first["trip_id"]
     assert (first["superseded_by"], pause["superseded_by"]) == (None, first["trip_id"])
