@@ -10,10 +10,13 @@ import pytest
 from emr import watch
 from emr.watch import Pace
 from jobs.cli import run
-from tests.emr.fake import FakeEmr, FakeRun, serving
+from tests.emr.fake import FakeEmr, FakeRun, Moment
+from tests.emr.fake_server import serving
 from tests.servers import S3
 
 CLUSTER = "j-ABC123"
+NIGHT = ("submit", "nightly", "--date", "2026-01-05")
+WELL = [Moment("SUBMITTED"), Moment("PENDING"), Moment("SCHEDULED"), Moment("RUNNING"), Moment("SUCCESS", seconds=600)]
 QUICK = Pace(poll_s=0.02, retry_s=0.02, longest_retry_s=0.05, cancel_s=1.0)
 
 
@@ -43,6 +46,12 @@ class Account:
         """The driver's log of a job run."""
         application = run.request["applicationId"]
         self.log(f"applications/{application}/jobs/{run.id}/{attempt}SPARK_DRIVER/{stream}.gz", text)
+
+
+def only(cloud: Account) -> FakeRun:
+    """The run, of an account that has one."""
+    (run,) = cloud.fake.runs.values()
+    return run
 
 
 @contextmanager

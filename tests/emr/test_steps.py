@@ -4,15 +4,10 @@ import pytest
 
 from emr.runs import STEP_PHASES
 from tests.emr.fake import STEP_STATES, FakeRun, Fault, Moment
-from tests.emr.given import CLUSTER, Account
+from tests.emr.given import CLUSTER, Account, only
 
 NIGHT = ("submit", "nightly", "--date", "2026-01-05", "--target", "ec2")
 ENDS = {"COMPLETED": 0, "FAILED": 20, "CANCELLED": 21, "INTERRUPTED": 21}
-
-
-def only(cloud: Account) -> FakeRun:
-    (run,) = cloud.fake.runs.values()
-    return run
 
 
 def test_every_state_of_a_step_is_known_to_us() -> None:
