@@ -82,7 +82,7 @@ def _ours(spark: SparkSession, path: Path, sources: dict[str, DrivingRules]) -> 
     from transforms.drives import drives
     from transforms.trips import trips_of
 
-    trips = trips_of(drives(spark.read.parquet(str(path)), sources), [])
+    trips = trips_of(drives(spark.read.parquet(str(path)), sources))
     timed = trips.withColumns({"start_us": F.unix_micros("start_ts"), "end_us": F.unix_micros("end_ts")})
     found = timed.toPandas()
     return [tuple(map(int, row)) for row in found[list(COMPARED)].itertuples(index=False)]  # type: ignore[misc]

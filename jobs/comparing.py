@@ -85,7 +85,7 @@ def _value(rules: EventRules, field: str) -> str:
 def _counted(given: Points, rules: EventRules, changed: str) -> Row:
     source = given.rules.source
     by_one = source.model_copy(update={"event_rules": (RulesByInterval(up_to_s=ANY_INTERVAL_S, rules=rules.name),)})
-    trips = trips_of(drives(given.points, {source.name: replace(given.rules, source=by_one, rules=(rules,))}), [])
+    trips = trips_of(drives(given.points, {source.name: replace(given.rules, source=by_one, rules=(rules,))}))
     harsh = events_of(trips).where(F.col("kind").isin(*LADDER_KINDS))
     rows = harsh.groupBy("kind", "direction", "rung").count().collect()
 
@@ -109,8 +109,7 @@ def compare_gaps(given: Points, gaps_s: list[int]) -> list[Row]:
 
 def _trips_with(given: Points, gap_s: int) -> Row:
     source = given.rules.source.model_copy(update={"trip_gap_s": gap_s})
-    by_speed = [source.name] if source.distance_method == "speed" else []
-    trips = trips_of(drives(given.points, {source.name: replace(given.rules, source=source)}), by_speed)
+    trips = trips_of(drives(given.points, {source.name: replace(given.rules, source=source)}))
     driving = trips.where(F.col("mode") == MODE_DRIVING).withColumn("minutes", F.col("duration_ms") / F.lit(60_000))
     counts = [F.sum(F.expr(f"size(filter(events, e -> e.kind = '{kind}'))")) for kind in LADDER_KINDS]
     row = driving.agg(

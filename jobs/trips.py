@@ -52,9 +52,8 @@ def _restated(ctx: JobContext, affected: DataFrame, dates: list[dt.date], source
     """What changes in silver.events and in silver.trips."""
     known = _neighbours(ctx, affected, dates).persist()
     days, read_dates = _days_to_read(affected, known)
-    by_speed = [name for name, rules in sources.items() if rules.source.distance_method == "speed"]
     lookups = Lookups.of(ctx.lake.spark, ctx.conf)
-    found = lookups.add_to(trips_of(drives(_points(ctx, days, read_dates), sources, cells=lookups.any), by_speed))
+    found = lookups.add_to(trips_of(drives(_points(ctx, days, read_dates), sources, cells=lookups.any)))
     floored = found.withColumn("known_from", F.greatest("known_from", F.lit(ctx.since)))
     trips = _on_affected_days(floored, affected).persist()
     try:

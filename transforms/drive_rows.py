@@ -9,7 +9,7 @@ from lake.driving import DrivingRules
 from transforms.places import cell_at, is_holiday, zone_at
 from transforms.runs import HARSH, KINDS, SIDES, Runs
 from transforms.segments import MODES
-from transforms.track import Floats, Ints, Track
+from transforms.track import Flags, Floats, Ints, Track
 from transforms.trip_sums import Drives
 
 _BIGINTS = (
@@ -18,7 +18,18 @@ _BIGINTS = (
     "interval_ms", "harsh_known_mm", "corner_known_mm", "moving_mm", "start_us", "end_us", "known_us",
 )  # fmt: skip
 _DOUBLES = ("max_speed_mps", "start_lat", "start_lon", "end_lat", "end_lon", "quality")
-_TEXTS = ("source", "device_id", "tz", "mode", "firmware", "rules_version", "segmentation_version", "start_cell", "end_cell")
+_TEXTS = (
+    "source",
+    "device_id",
+    "tz",
+    "mode",
+    "firmware",
+    "distance_method",
+    "rules_version",
+    "segmentation_version",
+    "start_cell",
+    "end_cell",
+)
 _FLAGS = ("is_holiday",)
 EVENT = (
     "struct<kind:string,direction:string,start_us:bigint,end_us:bigint,peak:double,rung:int,start_speed_mps:double,"
@@ -91,6 +102,7 @@ def rows_of(drives: Drives, source: str, devices: list[str], firmwares: list[str
         "tz": zones,
         "mode": np.array(MODES, object)[trips["mode"]],
         "firmware": np.array([*firmwares, None], object)[trips["firmware"]],
+        "distance_method": _methods(trips["positions"] > 0, trips["speeds"] > 0, rules.source.distance_method),
         "rules_version": versions[trips["rules"]],
         "segmentation_version": np.full(n, rules.segmentation_version, object),
         **{f"{x}_cell": list(map(cell_at, trips[f"{x}_lat"], trips[f"{x}_lon"])) for x in ("start", "end")},
@@ -104,6 +116,12 @@ def rows_of(drives: Drives, source: str, devices: list[str], firmwares: list[str
     ]  # fmt: skip
     names = [*_BIGINTS, *_DOUBLES, *_TEXTS, *_FLAGS, "quarters", "va_ms", "events"]
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _methods(located: Flags, clocked: Flags, preferred: str) -> list[str | None]:
+    """By trip, what its distance mostly comes from: the source's method, or the other one where it has none of that."""
+    found = {(True, True): preferred, (True, False): "haversine", (False, True): "speed"}
+    return [found.get(both) for both in zip(located.tolist(), clocked.tolist(), strict=True)]
 
 
 def _doubles(values: Floats) -> pa.Array:

@@ -9,18 +9,18 @@ from transforms.local_time import local_date, night_ms, rush_ms, weekend_ms
 MODE_DRIVING = "driving"
 
 
-def trips_of(driven: DataFrame, prefers_speed: list[str]) -> DataFrame:
+def trips_of(driven: DataFrame) -> DataFrame:
     """One row a trip in the columns of silver.trips, with `events` (and `cells`) besides, from transforms.drives.drives.
 
-    `prefers_speed` are the sources whose distance_method is speed. known_from is the largest received_ts of the
-    trip's points. A covered step counts towards the time sums, under the state of its later point.
+    known_from is the largest received_ts of the trip's points. A covered step counts towards the time sums, under the state of
+    its later point.
     """
     identity = F.concat_ws("|", "source", "device_id", F.col("start_us").cast("string"), "segmentation_version")
     times = {
         name: F.timestamp_micros(us) for name, us in (("start_ts", "start_us"), ("end_ts", "end_us"), ("known_from", "known_us"))
     }
     timed = driven.withColumns({**times, "trip_id": F.sha2(identity, 256)})
-    whole = timed.withColumns({**_local(), **_distances(prefers_speed)})
+    whole = timed.withColumns({**_local(), **_others()})
     nested = [x for x in ("events", "cells") if x in whole.columns]
     return whole.select(*_columns(TRIPS, whole), *nested)
 
@@ -44,15 +44,11 @@ def _local() -> dict[str, Column]:
     }
 
 
-def _distances(prefers_speed: list[str]) -> dict[str, Column]:
-    """Both distances where there is anything to measure them by, and which of them the source's one is, at least in part."""
-    by_position = F.when(F.col("positions") > 0, F.col("haversine_mm"))
-    by_speed = F.when(F.col("speeds") > 0, F.col("integral_mm"))
-    uses_speed = by_speed.isNotNull() & (F.col("source").isin(prefers_speed) | by_position.isNull())
+def _others() -> dict[str, Column]:
+    """Both distances, null where there is nothing to measure them by, and what a new version of a trip leaves open."""
     return {
-        "distance_haversine_mm": by_position,
-        "distance_speed_mm": by_speed,
-        "distance_method": F.when(uses_speed, F.lit("speed")).when(by_position.isNotNull(), F.lit("haversine")),
+        "distance_haversine_mm": F.when(F.col("positions") > 0, F.col("haversine_mm")),
+        "distance_speed_mm": F.when(F.col("speeds") > 0, F.col("integral_mm")),
         "superseded_by": F.lit(None).cast("string"),
         "known_to": F.lit(None).cast("timestamp"),
     }

@@ -132,7 +132,7 @@ def test_spark_makes_the_same_policy_days_of_the_points(spark, rendered, zones):
     points = pd.concat(rendered[0][:SPARK_DAYS])
     expected = contract.trips(points, zones).groupby(KEY).sum()
     sources = load_driving(["sim_phone"], CONF_FOLDER / "sources", CONF_FOLDER / "rules")
-    trips = trips_of(drives(bronze(spark, points), sources), []).persist()
+    trips = trips_of(drives(bronze(spark, points), sources)).persist()
     ever = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     mapped = devices(spark, *((device, device, ever, None, ever) for device in zones))
     found = policy_days(trips, events_of(trips), mapped).toPandas()

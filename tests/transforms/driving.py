@@ -61,7 +61,7 @@ def drive(
     spark: SparkSession, rows: Sequence[dict[str, Any]], sources: dict[str, DrivingRules] = SOURCES
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Trips and events of the points as rows by device, in order of time."""
-    trips = trips_of(drives(points(spark, rows), sources), ["obd"]).persist()
+    trips = trips_of(drives(points(spark, rows), sources)).persist()
     return _by_device(trips.drop("events")), _by_device(events_of(trips))
 
 

@@ -36,7 +36,7 @@ def found(spark: SparkSession) -> dict[str, Row]:
     roads = [(c, road) for c in sorted(cells) for road in ("local", "motorway")]
     area = h3.latlng_to_cell(45.0, 9.0, WEATHER_RESOLUTION)
     weather = [(area, NOON, False), (area, NOON + dt.timedelta(hours=1), True)]
-    trips = trips_of(drives(points(spark, rows), SOURCES, cells=True), [])
+    trips = trips_of(drives(points(spark, rows), SOURCES, cells=True))
     mapped = with_roads(trips, spark.createDataFrame(roads, ", ".join(f"{k} {v}" for k, v in ROADS.items())))
     told = with_weather(mapped, spark.createDataFrame(weather, ", ".join(f"{k} {v}" for k, v in WEATHER.items())))
     return {row["device_id"]: row for row in told.collect()}
