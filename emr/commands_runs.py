@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from dataclasses import dataclass
 from typing import Annotated, cast, get_args
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from emr import costs, starts
 from emr.commands_submit import service
 from emr.logs import Logs, Tail
-from emr.options import PATIENCE_MINUTES, CancelOption, PatienceOption, Target, TargetOption, TimeoutOption
+from emr.options import PATIENCE_MINUTES, CancelOption, PatienceOption, Target, TargetOption, TimeoutOption, grouped
 from emr.request import emr_of
 from emr.runs import Run, Service
 from emr.submit import latest
@@ -29,13 +30,33 @@ def add_to(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
-def found(here: State, run_id: str | None, date: dt.datetime | None, start: str, target: Target) -> tuple[Service, Run]:
+@dataclass(frozen=True)
+class Which:
+    """The run that is meant, as given."""
+
+    run_id: str | None
+    date: dt.datetime | None
+    start: str
+    target: Target
+
+
+with_which = grouped(
+    "which", Which,
+    {
+        "run_id": (RunArgument, None), "date": (MaybeDate, None), "start": (StartOption, "nightly"),
+        "target": (TargetOption, Target.SERVERLESS),
+    },
+)  # fmt: skip
+
+
+def found(here: State, which: Which) -> tuple[Service, Run]:
     """The run asked for, and where it is. An id of a step says by itself that it is one."""
+    run_id, date, start = which.run_id, which.date, which.start
     if (run_id is None) == (date is None):
         raise ConfigError("give a run's id, or --date D")
     if start not in get_args(starts.Kind):
         raise ConfigError(f"no start '{start}': there are {', '.join(starts.KINDS)}")
-    there = service(here, Target.EC2 if run_id is not None and run_id.startswith("s-") else target)
+    there = service(here, Target.EC2 if run_id is not None and run_id.startswith("s-") else which.target)
     if run_id is None:
         run_id = latest(there, start, day(cast(dt.datetime, date))).id
     return there, there.get(run_id)
@@ -46,32 +67,28 @@ def region(here: State) -> str:
     return emr_of(here.conf, here.conf_name).region
 
 
+@with_which
 def wait(
     context: typer.Context,
-    run_id: RunArgument = None,
-    date: MaybeDate = None,
-    start: StartOption = "nightly",
-    target: TargetOption = Target.SERVERLESS,
+    which: Which,
     timeout: TimeoutOption = None,
     patience: PatienceOption = PATIENCE_MINUTES,
     cancel: CancelOption = None,
 ) -> None:
     """Watch a run to its end, and end as it ends."""
     here = state(context)
-    there, run = found(here, run_id, date, start, target)
+    there, run = found(here, which)
     attend(there, run.id, Attendance(timeout, patience, cancel), region(here), is_own=False)
 
 
+@with_which
 def status(
     context: typer.Context,
-    run_id: RunArgument = None,
-    date: MaybeDate = None,
-    start: StartOption = "nightly",
-    target: TargetOption = Target.SERVERLESS,
+    which: Which,
 ) -> None:
     """One line on how a run stands; ends as the run ended."""
     here = state(context)
-    there, run = found(here, run_id, date, start, target)
+    there, run = found(here, which)
     took = f", {run.seconds / 60:.1f} minutes" if run.seconds is not None else ""
     print(f"{run.id} {run.describe()}{took}; created {run.created_at:%Y-%m-%d %H:%M} UTC")
     if page := there.page(run):
@@ -79,12 +96,10 @@ def status(
     conclude(run)
 
 
+@with_which
 def logs(
     context: typer.Context,
-    run_id: RunArgument = None,
-    date: MaybeDate = None,
-    start: StartOption = "nightly",
-    target: TargetOption = Target.SERVERLESS,
+    which: Which,
     stream: Annotated[str, typer.Option(help="stdout or stderr of the driver")] = "stdout",
     last: Annotated[int | None, typer.Option(min=1, help="lines at most, from the end")] = None,
     follow: FollowOption = False,
@@ -93,7 +108,7 @@ def logs(
     if stream not in STREAMS:
         raise ConfigError(f"no stream '{stream}': there are {', '.join(STREAMS)}")
     here = state(context)
-    there, run = found(here, run_id, date, start, target)
+    there, run = found(here, which)
     reader = Logs(region(here))
     if follow:
         follow_log(there, run, stream, Tail(reader))
@@ -118,15 +133,13 @@ def follow_log(there: Service, run: Run, stream: str, tail: Tail) -> None:
         run = there.get(run.id)
 
 
+@with_which
 def cancel(
     context: typer.Context,
-    run_id: RunArgument = None,
-    date: MaybeDate = None,
-    start: StartOption = "nightly",
-    target: TargetOption = Target.SERVERLESS,
+    which: Which,
 ) -> None:
     """Ask for a run's end; what it has not committed is not written."""
-    there, run = found(state(context), run_id, date, start, target)
+    there, run = found(state(context), which)
     if run.has_ended:
         print(f"{run.id} has ended already: {run.describe()}")
         return
@@ -134,18 +147,16 @@ def cancel(
     print(f"{run.id} is being cancelled; telematics emr wait {run.id} says when it is")
 
 
+@with_which
 def cost(
     context: typer.Context,
-    run_id: RunArgument = None,
-    date: MaybeDate = None,
-    start: StartOption = "nightly",
-    target: TargetOption = Target.SERVERLESS,
+    which: Which,
     month: Annotated[str | None, typer.Option("--month", help="YYYY-MM: all runs, against the budget")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="of compute at the planned scale, from measured throughputs")] = False,
 ) -> None:
     """vCPU-hours, GB-hours and dollars: of a run by job, of a month by night, or of the plan."""
     here = state(context)
-    if [run_id is not None or date is not None, month is not None, plan].count(True) != 1:
+    if [which.run_id is not None or which.date is not None, month is not None, plan].count(True) != 1:
         raise ConfigError("give one of a run's id, --date D, --month YYYY-MM and --plan")
     if plan:
         from emr.plan import report
@@ -153,9 +164,9 @@ def cost(
         print(report(here.conf))
     elif month is not None:
         first, after = costs.month(month)
-        there = service(here, target)
+        there = service(here, which.target)
         printed(costs.of_month(month, [there.get(x.id) for x in there.runs(first, after)], emr_of(here.conf, here.conf_name)))
     else:
-        there, run = found(here, run_id, date, start, target)
+        there, run = found(here, which)
         stdout = Logs(region(here)).read(there.logs(run, "stdout"))
         printed(costs.of_run(run, emr_of(here.conf, here.conf_name).prices, stdout))

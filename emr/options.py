@@ -29,6 +29,7 @@ CancelOption = Annotated[
     bool | None, typer.Option("--cancel/--no-cancel", help="on Ctrl-C and time-out; without it, only what this command started")
 ]
 PATIENCE_MINUTES = 10.0
+Command = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,29 @@ _OF_EVERY_START: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 
-def with_how(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameter `how` becomes the options of every start."""
-    own = [p for name, p in inspect.signature(command).parameters.items() if name != "how"]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-        for name, (kind, default) in _OF_EVERY_START.items()
-    ]
+def grouped(name: str, made: Callable[..., Any], options: dict[str, tuple[Any, Any]]) -> Callable[[Command], Command]:
+    """A way to give a command options that it gets as one: its parameter `name` becomes those options (annotation and default by
+    name), and `made` of them is what it gets."""
 
-    def called(**given: Any) -> None:
-        command(how=How(**{name: given.pop(name) for name in _OF_EVERY_START}), **given)
+    def decorate(command: Command) -> Command:
+        own = [p for x, p in inspect.signature(command).parameters.items() if x != name]
+        added = [
+            inspect.Parameter(x, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for x, (kind, default) in options.items()
+        ]
 
-    called.__doc__ = command.__doc__
-    called.__name__ = command.__name__
-    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    called.__signature__ = inspect.Signature([*keyword_only, *added])  # type: ignore[attr-defined]
-    called.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
-    return called
+        def called(**given: Any) -> None:
+            command(**{name: made(**{x: given.pop(x) for x in options})}, **given)
+
+        called.__doc__ = command.__doc__
+        called.__name__ = command.__name__
+        keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        called.__signature__ = inspect.Signature([*keyword_only, *added])  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
+        return called
+
+    return decorate
+
+
+with_how = grouped("how", How, _OF_EVERY_START)
+"""A start's command gets a How."""

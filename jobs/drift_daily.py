@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -46,10 +47,8 @@ def daily_drifts(ctx: JobContext) -> list[Drift]:
     before = [day - dt.timedelta(weeks=n) for n in range(1, WEEKS + 1)]
     reference = _valued(_as_then(ctx, before))
     current = _valued(ctx.lake.read_known("gold.policy_days", ctx.cutoff).where(_of_days([day])))
-    weeks = reference.select("local_date").distinct().count()
-    if weeks < LEAST_WEEKS or current.isEmpty():
-        return []
-    return _compared(reference, current)
+    drawn = sample(reference, _KEY)
+    return _compared(drawn, reference, current) if drawn["local_date"].nunique() >= LEAST_WEEKS else []
 
 
 def _of_days(days: list[dt.date]) -> Column:
@@ -70,11 +69,11 @@ def _valued(days: DataFrame) -> DataFrame:
     return days.select(*_KEY, *(F.expr(sql).cast("double").alias(name) for name, (_, sql) in VALUES.items()))
 
 
-def _compared(reference: DataFrame, current: DataFrame) -> list[Drift]:
-    drawn = sample(reference, _KEY)
+def _compared(drawn: pd.DataFrame, reference: DataFrame, current: DataFrame) -> list[Drift]:
     bins = {name: bins_of(drawn[name].to_numpy(dtype=float)) for name in VALUES}
-    found = summaries(reference.select(F.lit(REFERENCE).alias("side"), *VALUES), bins)
-    found |= summaries(current.select(F.lit(CURRENT).alias("side"), *VALUES), bins)
-    cars = vehicles(reference, current)
+    sides_of = [rows.select(F.lit(side).alias("side"), *VALUES) for side, rows in ((REFERENCE, reference), (CURRENT, current))]
+    found, cars = summaries(sides_of[0].unionByName(sides_of[1]), bins), vehicles(reference, current)
+    if not cars[CURRENT]:
+        return []
     sides = {name: [Side(found[side, name], cars[side]) for side in (REFERENCE, CURRENT)] for name in VALUES}
     return [compare(Monitored(name, "daily", unit), bins[name], *sides[name]) for name, (unit, _) in VALUES.items()]
