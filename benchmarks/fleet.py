@@ -19,6 +19,8 @@ JUMP_DEG = 0.5
 PHONE_SHARE = 0.05
 ID_BYTES = 32
 MEAN_SPEED_MPS = 14.0
+SLOWEST_MPS = 1.0
+"""Of a car that moves: stands are at exactly 0, for the peers tell no creeping from the noise of a receiver."""
 M_PER_DEG = 111_195.0
 START_US = 1_767_225_600_000_000
 """2026-01-01 00:00 UTC."""
@@ -40,7 +42,7 @@ def _points(devices: np.ndarray, rng: np.random.Generator) -> pa.Table:
     second = np.tile(np.arange(POINTS_A_TRIP), trips)
     trip_of_device = np.repeat(np.tile(np.arange(TRIPS_A_DEVICE), len(devices)), POINTS_A_TRIP)
     event_us = START_US + (trip_of_device * HOURS_BETWEEN_TRIPS * 3600 + second) * 1_000_000
-    speed = np.clip(MEAN_SPEED_MPS + np.cumsum(rng.normal(0, 0.5, (trips, POINTS_A_TRIP)), axis=1).ravel(), 0, 40)
+    speed = np.clip(MEAN_SPEED_MPS + np.cumsum(rng.normal(0, 0.5, (trips, POINTS_A_TRIP)), axis=1).ravel(), SLOWEST_MPS, 40)
     speed[second % STOPS_EVERY < STOP_S] = 0.0
     travelled = np.cumsum(speed.reshape(trips, POINTS_A_TRIP), axis=1).ravel()
     lat = 45.0 + travelled / M_PER_DEG + rng.normal(0, 2e-5, rows)

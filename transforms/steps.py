@@ -90,7 +90,7 @@ def steps_of(cleaned: Cleaned, starts: Flags, source: Source) -> Steps:
         is_covered=is_step & ~cleaned.is_stuck & ~np.isnan(motion),
         haversine_mm=haversine_mm,
         integral_mm=integral_mm,
-        distance_mm=_chosen(by_position, haversine_mm, integral_mm, np.where(stands, 0, step_ms), source),
+        distance_mm=_chosen(track, by_position, haversine_mm, integral_mm, np.where(stands, 0, step_ms), source),
         motion_mps=motion,
         entry_speed_mps=_entry(track, starts, step_ms),
         difference_mps2=_difference(track, starts),
@@ -202,11 +202,13 @@ def _spread(spans: _Spans, weight_ms: Ints) -> Floats:
     return found
 
 
-def _chosen(spans: _Spans, haversine_mm: Floats, integral_mm: Floats, weight_ms: Ints, source: Source) -> Floats:
+def _chosen(
+    track: Track, spans: _Spans, haversine_mm: Floats, integral_mm: Floats, weight_ms: Ints, source: Source
+) -> Floats:  # fmt: skip
     """Millimetres of each point by the source's method, or by the other where that has none.
 
-    Points that the receiver gave no position have the integral of their speeds; what the great-circle step that passes them is
-    longer, belongs to the points without any speed.
+    Points that lack a position for longer than covered_step_s have the integral of their speeds, for the way may not have been
+    straight; what the great-circle step that passes them is longer, belongs to the points without any speed.
     """
     known = ~np.isnan(integral_mm)
     total = np.r_[0.0, np.cumsum(np.where(known, integral_mm, 0.0))]
@@ -216,7 +218,8 @@ def _chosen(spans: _Spans, haversine_mm: Floats, integral_mm: Floats, weight_ms:
     if source.distance_method == "speed":
         return np.nan_to_num(passed)
     direct = np.zeros(len(integral_mm), bool)
-    direct[spans.until[spans.until - spans.since == 1]] = True
+    near = (track.ms[spans.until] - track.ms[spans.since] <= source.covered_step_s * MS_PER_S) | (spans.until - spans.since == 1)
+    direct[_ranges(spans.since[near] + 1, spans.until[near] + 1)] = True
     # at a stand the noise of the speed would add up too
     return np.nan_to_num(np.where(weight_ms > 0, np.where(direct & ~np.isnan(haversine_mm), haversine_mm, passed), 0.0))
 
