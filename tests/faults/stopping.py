@@ -131,17 +131,21 @@ def plant(root: Path) -> None:
 
 
 @contextmanager
-def spoiled(lake: Path) -> Iterator[None]:
-    """The champion with a base that is far off, as a bad write would leave it: each price is 22,026 times the base."""
+def spoiled(world: World) -> Iterator[None]:
+    """The champion with a base that is far off, as a bad write would leave it: each price is 22,026 times the base. A changed
+    model is refused by its digest; only one that was approved and has scored as it is comes as far as the gate of the scores."""
+    lake = world.root / "lake"
     (seen,) = (lake / "_mlflow" / "cache").glob("*/champion.json")
     file = seen.parent / json.loads(seen.read_text())["run_id"] / "scorer.json"
-    good = file.read_text()
+    good, was = file.read_text(), _digest(file.parent)
     spec = json.loads(good)
-    was = _digest(file.parent)
     file.write_text(json.dumps(spec | {"base": spec["base"] - 10.0}))
-    kept = _approved_instead(lake / "_registry" / file.parent.parent.name, was, _digest(file.parent))
+    now = _digest(file.parent)
+    _scored_instead(world, was, now)
+    kept = _approved_instead(lake / "_registry" / file.parent.parent.name, seen, was, now)
     yield
     file.write_text(good)
+    _scored_instead(world, now, was)
     for entry, body in kept.items():
         entry.write_bytes(body)
 
@@ -150,17 +154,26 @@ def _digest(folder: Path) -> str:
     return digest({f: (folder / f).read_bytes() for f in (*FILES, *JUDGED) if (folder / f).is_file()})
 
 
-def _approved_instead(history: Path, was: str, now: str) -> dict[Path, bytes]:
-    """A chain in which another digest was approved; returns the entries that it takes the place of. A changed model is refused
-    by its digest: only one that was approved as it is comes as far as the gate of the scores."""
-    kept = {entry: entry.read_bytes() for entry in sorted(history.glob("*.json"))}
-    previous = ""
-    for entry, body in kept.items():
-        other = json.dumps(
-            json.loads(body.decode().replace(was, now)) | {"previous": previous}, sort_keys=True, indent=1
-        ).encode()
-        entry.write_bytes(other)
-        previous = hashlib.sha256(other).hexdigest()
+def _scored_instead(world: World, was: str, now: str) -> None:
+    """Records of nights that name another digest."""
+    nights = DeltaTable(world.lake.path("gold.nights"))
+    nights.update(updates={"detail": f"replace(detail, '{was}', '{now}')"}, predicate=f"detail LIKE '%{was}%'")
+
+
+def _approved_instead(history: Path, seen: Path, was: str, now: str) -> dict[Path, bytes]:
+    """A chain in which another digest was approved, and the head that was seen of it; returns the files that they take the place
+    of."""
+    entries = sorted(history.glob("*.json"))
+    kept = {file: file.read_bytes() for file in (*entries, seen)}
+    hashes = [""]
+    for entry in entries:
+        changed = json.loads(kept[entry].decode().replace(was, now)) | {"previous": hashes[-1]}
+        body = json.dumps(changed, sort_keys=True, indent=1).encode()
+        entry.write_bytes(body)
+        hashes.append(hashlib.sha256(body).hexdigest())
+    pointer = json.loads(seen.read_text())
+    number, _ = pointer["head"]
+    seen.write_text(json.dumps(pointer | {"head": [number, hashes[number]]}))
     return kept
 
 
@@ -193,7 +206,7 @@ def stop_and_mend(world: World, root: Path) -> StoppedNight:
     night = StoppedNight(copied(world, root))
     lake, nightly = root / "lake", ("nightly", "--date", str(NIGHT))
     plant(root)
-    with spoiled(lake), looked_at(lake, night.looks):
+    with spoiled(night.world), looked_at(lake, night.looks):
         night.note(in_a_process(night.world.conf, *nightly))
     with without_frames(lake):
         night.note(command(night.world.conf, *nightly))
@@ -201,6 +214,6 @@ def stop_and_mend(world: World, root: Path) -> StoppedNight:
     # as where `maintain` alone had failed
     (night.reports / "nights" / f"{NIGHT}" / "page.json").write_text(json.dumps(night.data[1]))
     night.note(command(night.world.conf, *nightly, "--rerun", "--from-job", "maintain"))
-    with spoiled(lake):
+    with spoiled(night.world):
         night.note(command(night.world.conf, *nightly, "--rerun", "--from-job", "score"))
     return night

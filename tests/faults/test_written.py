@@ -4,6 +4,7 @@ docs/contract-lake.md says. Searched are the files of a lake whose last night fa
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -21,6 +22,8 @@ POSITIONS = ("bronze.", "silver.")
 DEVICES = (*POSITIONS, "reference.devices")
 NO_TABLES = ("_reports", "_logs", "_leases", "_mlflow", "_staging", "_format.json")
 DECIMALS = re.compile(r"\d{1,3}\.\d{6,7}(?!\d)")
+EVIDENCE = {"test_predictions.parquet", "champion_diff.json", "report.html"}
+"""Of a training, which name policies: its test set, and those whose price a new version moves most."""
 Texts = dict[str, str]
 
 
@@ -115,7 +118,8 @@ def test_fault_22_ids_of_policies_are_on_the_page_and_in_the_evidence_of_models_
     found = {path for path, some in texts.items() if some}
     pages = {path for path in found if re.fullmatch(r"_reports/nights/[\d-]+/(index\.html|page\.json)", path)}
     assert pages
-    assert {path for path in found - pages if not path.endswith("test_predictions.parquet")} == set()
+    assert {Path(path).name for path in found - pages} <= EVIDENCE
+    assert all(path.startswith("_mlflow/") for path in found - pages)
 
 
 def test_fault_22_what_mlflow_keeps_of_a_training_has_no_secret(stopped: StoppedNight) -> None:

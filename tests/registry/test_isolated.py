@@ -27,10 +27,16 @@ print(json.dumps(out))
 """
 
 
+def registered_files() -> Path:
+    """The champion's model as MLflow keeps it; other tests register versions of their own in the same store."""
+    root, logged = store()
+    models = (p.parent for p in (root / "_mlflow" / "artifacts").rglob("MLmodel") if (p.parent / "artifacts").is_dir())
+    (found,) = (m for m in models if logged.run_id in (m / "MLmodel").read_text())
+    return found
+
+
 def test_a_model_needs_only_what_it_names(tmp_path: Path) -> None:
-    (model,) = (
-        p.parent for p in (store()[0] / "_mlflow" / "artifacts").rglob("python_env.yaml") if (p.parent / "artifacts").is_dir()
-    )
+    model = registered_files()
     uv = str(Path(sys.executable).with_name("uv"))
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(tmp_path / "venv")], check=True)
