@@ -37,6 +37,8 @@ BASE = {
     # Athena and Redshift Spectrum cannot read deletion vectors
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # every function of a column would look through Python's stack and ask the JVM five times more for where it was called
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # inferring filters takes exponential time over structs of many columns, and a checkpoint keeps what was inferred;
     # what a scan must skip is given to it as literals
     "spark.sql.constraintPropagation.enabled": "false",
