@@ -72,7 +72,7 @@ def crowded_partitions(lake: Lake, began: dt.datetime) -> list[tuple[str, dict[s
 
 def _live_files(lake: Lake, name: str) -> DataFrame:
     """Data files of the table's version as this process last saw it: from Delta's log, without opening a data file."""
-    log = lake.spark._jvm.org.apache.spark.sql.delta.DeltaLog  # type: ignore[union-attr]
+    log = getattr(lake.spark._jvm, "org.apache.spark.sql.delta.DeltaLog")
     snapshot = log.forTable(lake.spark._jsparkSession, lake.path(name)).unsafeVolatileSnapshot()
     values = F.to_json("partitionValues").alias("partition")
     return DataFrame(snapshot.allFiles().toDF(), lake.spark).select(

@@ -103,7 +103,7 @@ class GuardedCommits:
     def _lost(self, path: str, version: int, why: str) -> None:
         self._own.pop(path, None)
         # Delta would go on from what it remembers of the log
-        self._spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
+        getattr(self._spark._jvm, "org.apache.spark.sql.delta.DeltaLog").clearCache()
         raise CommitLost(f"{path}: log entry {version} is not the one that was committed: {why}")
 
     def _versions(self, path: str) -> list[int]:

@@ -11,6 +11,7 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 _STATUS = re.compile(r"\{path=(.*?); isDirectory=(true|false)(?:; length=\d+[^{}]*?)?; modification_time=(\d+)")
+_PATH, _STREAMS, _TEXT = "org.apache.hadoop.fs.Path", "org.apache.commons.io.IOUtils", "scala.runtime.ScalaRunTime"
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,19 @@ class Files:
     """Small files by path."""
 
     def __init__(self, spark: SparkSession) -> None:
-        self._jvm: Any = spark._jvm
+        # by their whole names: the JVM would look for each package of org.apache... as a class in every jar first
+        self._path, self._streams, self._text = (getattr(spark._jvm, name) for name in (_PATH, _STREAMS, _TEXT))
         self._conf = spark._jsc.hadoopConfiguration()
 
     def _of(self, path: str) -> tuple[Any, Any]:
-        there = self._jvm.org.apache.hadoop.fs.Path(path)
+        there = self._path(path)
         return there, there.getFileSystem(self._conf)
 
     def entries(self, folder: str) -> list[Entry]:
         """What is in the folder, not below; empty where it is not there. One call to the JVM, however many there are."""
         there, system = self._of(folder)
         try:
-            listed = self._jvm.scala.runtime.ScalaRunTime.stringOf(system.listStatus(there))
+            listed = self._text.stringOf(system.listStatus(there))
         except Py4JJavaError as e:
             if _is_missing(e):
                 return []
@@ -64,7 +66,7 @@ class Files:
                 return None
             raise
         try:
-            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+            return bytes(self._streams.toByteArray(stream))
         finally:
             stream.close()
 
