@@ -13,6 +13,8 @@ from jobs.nights import read_nights
 from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
 from lake.features import FEATURES
 from monitoring.night import Book, Mover, Outcome, Shift, Source
+from monitoring.performance import FAIRNESS
+from monitoring.sequential import to_one
 from registry.store import CHAMPION
 from transforms.exposure import COVER_KEY, valid_at
 
@@ -112,13 +114,16 @@ def plain(reason: str | None) -> str:
 
 
 def outcomes(ctx: JobContext) -> list[Outcome]:
-    """Actual against expected, the whole book first."""
-    rows = ctx.lake.read("gold.performance").where(on_date(ctx)).collect()
+    """Actual against expected, the whole book first; no fairness group of which there are too few policies to state any."""
+    is_stated = (F.col("segment") != FAIRNESS) | F.col("log_evidence").isNotNull()
+    rows = ctx.lake.read("gold.performance").where(on_date(ctx) & is_stated).collect()
     rows.sort(key=lambda r: (r["segment"] != "all", r["segment"], r["value"]))
     return [
         Outcome(segment=r["segment"], value=r["value"], car_years=r["earned_car_years"] or 0.0, actual=r["actual_claims"] or 0,
                 expected=r["expected_claims"] or 0.0, ratio=r["actual_over_expected"], lower=r["lower"], upper=r["upper"],
-                maturity_days=r["maturity_days"])
+                maturity_days=r["maturity_days"], mature_claims=r["mature_claims"] or 0,
+                mature_expected=r["mature_expected_claims"] or 0.0, off_since=r["off_since"],
+                evidence=None if r["log_evidence"] is None else to_one(r["log_evidence"]))
         for r in rows[:OUTCOMES]
     ]  # fmt: skip
 

@@ -1,16 +1,12 @@
 """What the page of a night says of models: those that scored, those in shadow, and what experience asks for."""
 
-import math
-
 from pyspark.sql import Row
 
 from jobs.context import JobContext
 from jobs.nights import champion_of_record
 from jobs.page_facts import MOVES, on_date
 from monitoring.night import Decision, Model, Shadow
-
-LARGEST_LOG = 700.0
-"""exp of more is not a number."""
+from monitoring.sequential import to_one
 
 
 def shadows(ctx: JobContext) -> list[Shadow]:
@@ -19,7 +15,7 @@ def shadows(ctx: JobContext) -> list[Shadow]:
     wanted = 1 / ctx.conf.monitoring.false_alarm
     return [
         Shadow(model=r["model_name"], version=r["model_version"], champion=r["champion_version"], since=r["first_shadow_date"],
-               scored=r["scored"], claims=r["claims"], evidence=math.exp(min(r["log_evidence"], LARGEST_LOG)), wanted=wanted,
+               scored=r["scored"], claims=r["claims"], evidence=to_one(r["log_evidence"]), wanted=wanted,
                mean_price_change=r["mean_price_change"], deviance_gain=2 * r["log_evidence"], why_not=r["why_not"],
                moved={f"{limit:.0%}": share for limit in MOVES if (share := r[f"moved_{100 * limit:.0f}"]) is not None})
         for r in rows

@@ -4,28 +4,31 @@ Cost follows the new data. The exposure of a night's scores is closed by the nex
 the job reads the scores of the last published night, the performance rows of that night, policies and claims, never
 older scores. Actual claims are counted anew every night, for they are reported late, change and turn out to be nil.
 What a night's cover was is taken as known when the next night closed it; a cancellation learned later changes actual
-claims but not exposure that was earned.
+claims but not exposure that was earned. A holder's fairness groups are, on both sides, those that were known when the day began:
+a group that is learned later begins then.
 """
 
 import datetime as dt
 from dataclasses import replace
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
 from jobs.decisions import publish_decisions
-from jobs.matured import matured, matured_nights
+from jobs.matured import Ends, matured, matured_nights
 from jobs.nights import read_nights
+from jobs.segments import BANDS, FAIRNESS_GROUPS, grown, segmented
 from jobs.shadow import publish_shadow
 from lake.clock import cutoff
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.tables import PERFORMANCE
-from monitoring.performance import ALL, SEGMENTS, Experience, Key, by_segment, performance_rows
+from monitoring.performance import ALL, Experience, Key, by_segment, members, performance_rows, with_groups
+from monitoring.segment_bias import Mature
 from registry.store import CHAMPION
 from transforms.claims import EVENT, match_claims
-from transforms.exposure import COVER_KEY, earned_exposure, in_force
+from transforms.exposure import COVER_KEY, earned_exposure
 
 TABLE = "gold.performance"
 
@@ -36,36 +39,34 @@ def run(ctx: JobContext) -> JobResult:
 
     Raises LakeError where the night before lacks its performance rows although there were scores before it.
     """
-    result = _performance(ctx)
-    shadows, decisions = _models_judged(ctx)
+    detail, ends = read_nights(ctx.lake).details.get((ctx.date, "score"), {}), matured_nights(ctx)
+    # by the versions that the last run of `score` names
+    priced = matured(ctx, ends).persist() if ends and detail else None
+    try:
+        result = _performance(ctx, priced, ends)
+        shadows, decisions = publish_shadow(ctx, detail, priced, ends), publish_decisions(ctx, detail, priced, ends)
+    finally:
+        if priced is not None:
+            priced.unpersist()
     said = f"; {shadows} challengers held against the champion" if shadows else ""
     return replace(result, rows=result.rows + shadows + decisions, message=result.message + said)
 
 
-def _performance(ctx: JobContext) -> JobResult:
+def _performance(ctx: JobContext, priced: DataFrame | None, ends: Ends) -> JobResult:
     first = _first_scored(ctx)
     if ctx.previous is None or first is None:
         return JobResult(0, "no scores were published before this night: no exposure to measure")
     policies = ctx.lake.read_known("reference.policies", ctx.cutoff)
-    experience = _carried(ctx.lake, first, ctx.previous, ctx.date)
+    before = _last_rows(ctx.lake, first, ctx.previous)
+    experience = {k: _carried(r).aged((ctx.date - ctx.previous).days) for k, r in before.items()}
     for key, new in _new_experience(ctx, ctx.previous, policies).items():
         experience[key] = experience.get(key, Experience()).plus(new)
     claims = _actual(ctx, first, policies)
-    rows = performance_rows(ctx.date, experience, claims)
+    mature = grown(ctx, read_nights(ctx.lake), {k: _mature(r) for k, r in before.items()}, priced, ends, policies)
+    rows = performance_rows(ctx.date, experience, claims, mature)
     df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
     ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     return JobResult(len(rows), _message(experience, claims), {"first_scored": str(first)})
-
-
-def _models_judged(ctx: JobContext) -> tuple[int, int]:
-    """Rows of gold.shadow and gold.decisions, by the versions that the last run of `score` names."""
-    detail, ends = read_nights(ctx.lake).details.get((ctx.date, "score"), {}), matured_nights(ctx)
-    priced = matured(ctx, ends).persist() if ends and detail else None
-    try:
-        return publish_shadow(ctx, detail, priced, ends), publish_decisions(ctx, detail, priced, ends)
-    finally:
-        if priced is not None:
-            priced.unpersist()
 
 
 def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
@@ -83,16 +84,21 @@ def _first_scored(ctx: JobContext) -> dt.date | None:
     return found
 
 
-def _carried(lake: Lake, first: dt.date, previous: dt.date, date: dt.date) -> dict[Key, Experience]:
-    """Experience as of the night before, aged to this one."""
+def _last_rows(lake: Lake, first: dt.date, previous: dt.date) -> dict[Key, Row]:
+    """The rows of the night before, by segment."""
     rows = lake.read(TABLE).where(F.col("score_date") == F.lit(previous)).collect()
     if not rows and first < previous:
         raise LakeError(f"{TABLE} has no rows for {previous}, but scores since {first}: rerun that night from job performance")
-    days = (date - previous).days
-    return {
-        (r["segment"], r["value"]): Experience(r["earned_car_years"], r["expected_claims"], r["maturity_days"]).aged(days)
-        for r in rows
-    }
+    return {(r["segment"], r["value"]): r for r in rows}
+
+
+def _carried(r: Row) -> Experience:
+    return Experience(r["earned_car_years"], r["expected_claims"], r["maturity_days"])
+
+
+def _mature(r: Row) -> Mature:
+    """Nothing of a row that was written before the table had these columns."""
+    return Mature(r["mature_claims"] or 0, r["mature_expected_claims"] or 0.0, r["off_since"])
 
 
 def _new_experience(ctx: JobContext, previous: dt.date, policies: DataFrame) -> dict[Key, Experience]:
@@ -103,12 +109,12 @@ def _new_experience(ctx: JobContext, previous: dt.date, policies: DataFrame) -> 
     spans = scores.where("frequency IS NOT NULL").select(
         *COVER_KEY, "frequency", F.lit(start).alias("start_ts"), F.lit(ctx.cutoff).alias("end_ts")
     )
-    bands = in_force(policies, start).select(*COVER_KEY, *(s for s in SEGMENTS if s not in COVER_KEY))
-    earned = earned_exposure(policies, spans).join(bands, on=list(COVER_KEY), how="left")
-    sums = [F.sum("exposure_years").alias("years"), F.sum(F.col("frequency") * F.col("exposure_years")).alias("expected")]
+    earned = segmented(ctx, earned_exposure(policies, spans), policies, start)
+    expected = F.sum(F.col("frequency") * F.col("exposure_years")).alias("expected")
+    sums = [F.sum("exposure_years").alias("years"), expected, members()]
     mean_age_days = (ctx.date - previous).days / 2
     rows = by_segment(earned, sums).collect()
-    return {(r["segment"], r["value"]): Experience(r["years"], r["expected"], mean_age_days) for r in rows}
+    return {(r["segment"], r["value"]): Experience(r["years"], r["expected"], mean_age_days, r["members"]) for r in rows}
 
 
 def _actual(ctx: JobContext, first: dt.date, policies: DataFrame) -> dict[Key, int]:
@@ -123,9 +129,10 @@ def _actual(ctx: JobContext, first: dt.date, policies: DataFrame) -> dict[Key, i
     scored = events.select("claim_id", *COVER_KEY, "_day").join(covers, on=list(COVER_KEY), how="inner")
     in_force_then = (F.col("valid_from") <= F.col("_day")) & (F.col("valid_to").isNull() | (F.col("valid_to") > F.col("_day")))
     in_force_then &= F.col("first_known_ts") < F.col("_day")
-    bands = [s for s in SEGMENTS if s not in COVER_KEY]
-    once = scored.where(in_force_then).groupBy("claim_id", *COVER_KEY).agg(*(F.max_by(b, "valid_from").alias(b) for b in bands))
-    rows = by_segment(once, [F.count(F.lit(1)).alias("claims")]).collect()
+    bands = [F.max_by(b, "valid_from").alias(b) for b in BANDS]
+    once = scored.where(in_force_then).groupBy("claim_id", *COVER_KEY, "_day").agg(*bands)
+    grouped = with_groups(once, ctx.lake.read(FAIRNESS_GROUPS), F.col("_day"))
+    rows = by_segment(grouped, [F.count(F.lit(1)).alias("claims")]).collect()
     return {(r["segment"], r["value"]): r["claims"] for r in rows}
 
 

@@ -19,9 +19,11 @@ def cutoff_of(date: Column) -> Column:
     return F.date_add(date, 1).cast("timestamp")
 
 
-def known_at(at: dt.datetime | Column) -> Column:
-    """True for the version of a bitemporal row that was known at `at`, exclusive; a column gives each row its own."""
-    return (F.col("known_from") < F.lit(at)) & (F.col("known_to").isNull() | (F.col("known_to") >= F.lit(at)))
+def known_at(at: dt.datetime | Column, version: Column | None = None) -> Column:
+    """True for the version of a bitemporal row that was known at `at`, exclusive; a column gives each row its own. The version is
+    the row's, or that in the struct `version`."""
+    begins, ends = (F.col(x) if version is None else version[x] for x in ("known_from", "known_to"))
+    return (begins < F.lit(at)) & (ends.isNull() | (ends >= F.lit(at)))
 
 
 def as_known(df: DataFrame, at: dt.datetime) -> DataFrame:

@@ -46,7 +46,8 @@ class Mover(Facts):
 
 
 class Outcome(Facts):
-    """Actual against expected claims of a segment."""
+    """Actual against expected claims of a segment. `evidence` to 1 that its prices are off, by mature experience, which counts
+    once; `off_since`: the night since when it was enough."""
 
     segment: str
     value: str
@@ -57,6 +58,10 @@ class Outcome(Facts):
     lower: float | None
     upper: float | None
     maturity_days: float | None
+    mature_claims: int = 0
+    mature_expected: float = 0.0
+    evidence: float | None = None
+    off_since: dt.date | None = None
 
 
 class Shift(Facts):

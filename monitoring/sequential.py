@@ -16,8 +16,15 @@ PRIOR_CLAIMS = 25.0
 SHRINK_CLAIMS = 20.0
 """A band's own level counts like the book's until it has so many expected claims."""
 _FAR = 1e6
+LARGEST_LOG = 700.0
+"""exp of more is not a number."""
 Counts = Mapping[int, float]
 """By band."""
+
+
+def to_one(log_evidence: float) -> float:
+    """The evidence as n to 1."""
+    return math.exp(min(log_evidence, LARGEST_LOG))
 
 
 def level_evidence(claims: float, expected: float) -> float:

@@ -10,7 +10,7 @@ from monitoring.stopped import Stopped
 if TYPE_CHECKING:
     from monitoring.rules import Limits
 
-ALL = "all"
+ALL, COVERAGE = "all", "coverage"
 
 
 def _refused(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -91,6 +91,19 @@ def _outcome(night: Night, limits: "Limits") -> Iterable[Signal]:
             yield Signal("actual_over_expected", subject, beyond, text, o.ratio, 1.0)
 
 
+def _bias(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for o in night.outcomes:
+        # the level of the book and of a coverage is the decision's
+        if o.evidence is not None and o.segment not in (ALL, COVERAGE):
+            ratio = o.mature_claims / o.mature_expected if o.mature_expected else None
+            text = (
+                f"prices of {o.segment} {o.value} are off since {o.off_since}: {o.mature_claims:,} claims on mature exposure, "
+                f"{o.mature_expected:,.1f} expected, evidence {o.evidence:,.0f} to 1"
+            )
+            p_value = 1 / max(1.0, o.evidence)
+            yield Signal("segment_bias", f"{o.segment} {o.value}", o.off_since is not None, text, ratio, 1.0, p_value)
+
+
 def _cached(night: Night, limits: "Limits") -> Iterable[Signal]:
     if night.cached_models:
         text = f"MLflow did not answer: scored with the cached {', '.join(night.cached_models)}"
@@ -130,6 +143,7 @@ MEASURES: dict[str, Measure] = {
     "prediction_drift": _drift("prediction", "prediction_drift"),
     "reason_drift": _drift("reason", "reason_drift"),
     "actual_over_expected": _outcome,
+    "segment_bias": _bias,
     "challenger": _shadow,
     "decision": _decision,
     "registry_down": _cached,

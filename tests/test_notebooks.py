@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from lake.delta import Lake
-from lake.tables import DRIFT, PERFORMANCE, POLICIES, SCORES, Table
+from lake.tables import DRIFT, PERFORMANCE, POLICIES, SCORES, SHADOW, Table
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -57,6 +57,10 @@ def executed(path: Path, lake: Path, monkeypatch: pytest.MonkeyPatch, check: str
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(check))
     return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+
+
+def printed(notebook: nbformat.NotebookNode) -> str:
+    return "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
 
 
 def test_portfolio(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +117,36 @@ assert nights[["role", "scored", "fallback"]].values.tolist() == [["champion", 1
 assert abs(nights.mean_pure_premium.iloc[2] - 800 / 3) < 1e-9
 assert reasons[["feature", "scores"]].values.tolist() == [["brake", 3]]
 assert abs(reasons.mean_size[0] - 0.2) < 1e-9
+assert challengers.empty and plt.get_fignums() == [1, 2]
 """
-    executed(ROOT / "notebooks" / "version.ipynb", book, monkeypatch, check)
+    found = executed(ROOT / "notebooks" / "version.ipynb", book, monkeypatch, check)
+    assert "No challenger of liability is in shadow with version 1 on 2026-01-05." in printed(found)
+
+
+def test_version_beside_its_challengers(book: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    # version 2 was in shadow on both nights, with evidence of e^2 = 7.39 to 1 on the last; 3 only on the first; 4 was held
+    # against version 9; another model is none of it
+    day_before = D - dt.timedelta(days=1)
+    row = {"coverage": "liability", "alias": "challenger", "model_name": "liability", "model_version": "2",
+           "champion_version": "1", "scored": 3, "first_shadow_date": day_before, "car_years": 2.0, "claims": 4}  # fmt: skip
+    before = row | {"score_date": day_before, "log_evidence": 0.5}
+    moved = {"mean_price_change": 0.04, "moved_5": 0.5, "moved_10": 0.25, "moved_25": 0.0}
+    last = row | moved | {"score_date": D, "log_evidence": 2.0}
+    put(lake, SHADOW, [
+        before, before | {"model_version": "3", "alias": "challenger-b"}, last,
+        last | {"model_version": "4", "champion_version": "9", "alias": "challenger-c"},
+        last | {"model_name": "collision", "alias": "challenger-d"},
+    ])  # fmt: skip
+    check = """
+assert challengers.challenger.tolist() == ["2"] and challengers.champion.tolist() == ["1"]
+one = challengers.iloc[0]
+assert abs(one.evidence - 7.389) < 1e-3
+assert (one.mean_price_change, one.moved_5, one.moved_10, one.moved_25) == (0.04, 0.5, 0.25, 0.0)
+assert pairs.challenger.tolist() == ["2", "3", "2"]
+assert sorted(len(x.get_xdata()) for x in plt.figure(3).axes[0].lines[:-1]) == [1, 2]
+"""
+    found = executed(ROOT / "notebooks" / "version.ipynb", book, monkeypatch, check)
+    assert "No challenger" not in printed(found)
 
 
 def test_actual_expected(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,11 +159,19 @@ def test_actual_expected(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
         row | low | {"value": "old", "maturity_days": 60.0},
         row | low | {"value": "young", "maturity_days": 59.0},
     ]
-    put(lake, PERFORMANCE, [*rows, row | {"score_date": D - dt.timedelta(days=1)}])
+    # a group is off since the night before, another has too few policies to be stated; e^3 = 20.1 to 1
+    before = D - dt.timedelta(days=1)
+    group = row | high | {"segment": "fairness_group", "value": "g", "log_evidence": 3.0, "off_since": before}
+    few = row | {"segment": "fairness_group", "value": "few"}
+    put(lake, PERFORMANCE, [*rows, group, few, group | {"score_date": before}, row | {"score_date": before}])
     check = """
-assert segments.value.tolist() == ["all", "old", "young"]
-assert segments.beyond.tolist() == [True, True, False]
+assert segments.value.tolist() == ["all", "old", "young", "g"]
+assert segments.beyond.tolist() == [True, True, False, True]
 assert len(over_time) == 2
+assert by_segment.value.tolist() == ["old", "young", "g", "g"]
+assert lasting.value.tolist() == ["g"] and abs(lasting.evidence.iloc[0] - 20.09) < 0.01
+assert [(axis.get_title(), len(axis.lines[0].get_xdata()), len(axis.lines[1].get_xdata()), len(axis.collections))
+        for axis in axes.flat] == [("coverage old", 1, 0, 1), ("coverage young", 1, 0, 1), ("fairness_group g", 2, 2, 1)]
 """
     executed(ROOT / "notebooks" / "actual_expected.ipynb", Path(lake.root), monkeypatch, check)
 

@@ -67,6 +67,12 @@ def play(lake: Lake, conf: Conf, n: int, said: dict[str, Any]) -> tuple[Row, Row
     return tuple(lake.read(x).where(of_night).collect()[0] for x in ("gold.shadow", "gold.decisions"))  # type: ignore[return-value]
 
 
+def mature(lake: Lake) -> list[tuple[int, float]]:
+    """Mature claims and expected claims of a band that holds everybody, by night."""
+    rows = lake.read("gold.performance").where("segment = 'territory_band'").orderBy("score_date").collect()
+    return [(r["mature_claims"], r["mature_expected_claims"]) for r in rows]
+
+
 @pytest.fixture
 def book(lake: Lake) -> Lake:
     append(lake, "reference.policies", [policy(n) for n in range(1, 6)], "policies")
@@ -108,15 +114,18 @@ def test_four_nights_by_hand(book: Lake, a_day_old: Conf) -> None:
     assert decision["expected_claims"] == pytest.approx(0.3 * DAY)
     assert decision["maturity_days"] == 1.5
     assert [(x["claims"], x["car_years"]) for x in decision["bands"]] == [(1, pytest.approx(3 * DAY))]
-    before = [book.read(x).orderBy("score_date").collect() for x in ("gold.shadow", "gold.decisions")]
+    tables = ("gold.shadow", "gold.decisions", "gold.performance")
+    before = [sorted(book.read(x).collect(), key=str) for x in tables]
     run(night(book, a_day_old, NIGHTS[2], NIGHTS[1]))
-    assert [book.read(x).orderBy("score_date").collect() for x in ("gold.shadow", "gold.decisions")] == before
+    assert [sorted(book.read(x).collect(), key=str) for x in tables] == before
 
     # not scored tonight: what was said two nights ago comes of age all the same
     shadow, decision = play(book, a_day_old, 3, detail(why="files are gone"))
     assert (shadow["scored"], shadow["why_not"], shadow["moved_5"]) == (0, "files are gone", None)
     assert (shadow["claims"], shadow["log_evidence"]) == (2, pytest.approx(2 * math.log(2), abs=1e-8))
     assert decision["maturity_days"] == pytest.approx((2.5 + 1.5) / 2)
+    # each night's exposure of p1 to p3 counts once, with the claim on it
+    assert mature(book) == [(0, 0.0), (1, pytest.approx(0.3 * DAY)), (2, pytest.approx(0.6 * DAY))]
     ctx = night(book, a_day_old, NIGHTS[3], NIGHTS[2])
     [said] = shadows(ctx)
     assert (said.why_not, said.wanted, said.moved) == ("files are gone", 20.0, {})
@@ -133,6 +142,7 @@ def test_another_champion_is_another_comparison(book: Lake, a_day_old: Conf) -> 
     assert (shadow["scored"], shadow["log_evidence"]) == (1, 0.0)
     assert (decision["since"], decision["claims"]) == (NIGHTS[3], 0)
     assert decision["earned_car_years"] == pytest.approx(DAY)
+    assert mature(book) == [(0, 0.0), (1, pytest.approx(0.3 * DAY)), (0, pytest.approx(0.1 * DAY))]
 
 
 def test_a_night_without_challengers_has_no_row_of_one(book: Lake, a_day_old: Conf) -> None:

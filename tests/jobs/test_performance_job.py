@@ -4,11 +4,12 @@ import datetime as dt
 
 import pytest
 
+from jobs.page_facts import outcomes
 from jobs.performance import run
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError
-from lake.tables import SCORES
+from lake.tables import FAIRNESS_GROUPS, SCORES
 from monitoring.performance import Experience, performance_rows
 from tests.jobs.context import night
 from tests.transforms.rows import claim, claims, date, frame, policies, policy, ts
@@ -80,5 +81,43 @@ def test_three_nights_by_hand(lake: Lake, conf: Conf) -> None:
 
 
 def test_a_segment_that_expects_nothing_has_no_ratio() -> None:
-    [row] = performance_rows(THIRD, {("all", "all"): Experience(1.0, 0.0, 2.0)}, {("all", "all"): 3})
-    assert row == (THIRD, "all", "all", 1.0, 3, 0.0, None, None, None, 2.0)
+    [row] = performance_rows(THIRD, {("all", "all"): Experience(1.0, 0.0, 2.0)}, {("all", "all"): 3}, {})
+    assert row == (THIRD, "all", "all", 1.0, 3, 0.0, None, None, None, 2.0, 0, 0.0, 0.0, None)
+
+
+def _member(name: str, number: int, probability: float = 1.0, **over: object) -> dict[str, object]:
+    base = {"policy_id": f"p{number}", "group_name": name, "probability": probability, "group_source": "s", "method": "stated"}
+    return base | {"known_from": ts("2024-12-01")} | over
+
+
+def test_fairness_groups_as_known_then(lake: Lake, conf: Conf) -> None:
+    lake.append_once("reference.policies", policies(lake.spark, *map(policy, range(1, 24))), "1")
+    scores = [_score(d, n, 0.1) for d in (FIRST, SECOND) for n in range(1, 24)]
+    lake.append_once("gold.policy_scores", frame(lake.spark, SCORES, scores), "1")
+    # p1 to p19 are of both groups; of the large one p20 too, more likely than not, until noon of the 6th, p21 and p23 from then
+    # on, p22 never
+    noon = ts("2026-01-06T12:00:00")
+    groups = [_member(name, n) for name in ("group", "small") for n in range(1, 20)]
+    groups += [_member("group", 20, 0.5, known_to=noon), _member("group", 20, 0.1, known_from=noon)]
+    groups += [_member("group", n, known_from=noon) for n in (21, 23)] + [_member("group", 22, 0.49)]
+    lake.append_once("reference.fairness_groups", frame(lake.spark, FAIRNESS_GROUPS, groups), "1")
+    given = [
+        claim(f"p{n} on the {day}th", f"2026-01-0{day}T15:00:00", n, known_from=ts(f"2026-01-0{day}T16:00:00"))
+        for day, numbers in ((6, (1, 20, 22)), (7, (1, 20, 21, 22)))
+        for n in numbers
+    ]
+    lake.append_once("reference.claims", claims(lake.spark, *given), "1")
+    run(night(lake, conf, SECOND, FIRST))
+    run(night(lake, conf, THIRD, SECOND))
+    rows = lake.read("gold.performance").where("segment = 'fairness_group'").orderBy("score_date", "value").collect()
+    # 20 and 21 car-days at 0.1 a year; of the 6th the claims of p1 and p20, of the 7th those of p1 and p21
+    stated = [(r["value"], r["actual_claims"], r["expected_claims"], r["actual_over_expected"]) for r in rows]
+    assert stated == [
+        ("group", 2, pytest.approx(2 / YEAR_DAYS), pytest.approx(YEAR_DAYS)),
+        ("small", 1, pytest.approx(1.9 / YEAR_DAYS), None),
+        ("group", 4, pytest.approx(4.1 / YEAR_DAYS), pytest.approx(4 / 4.1 * YEAR_DAYS)),
+        ("small", 2, pytest.approx(3.8 / YEAR_DAYS), None),
+    ]
+    assert [(r["lower"] is None, r["log_evidence"]) for r in rows] == [(False, 0.0), (True, None)] * 2
+    # on the page too: the small one is not there
+    assert [o.value for o in outcomes(night(lake, conf, THIRD, SECOND)) if o.segment == "fairness_group"] == ["group"]

@@ -144,6 +144,13 @@ LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
         ("actual_over_expected", {"outcomes": [outcome(upper=0.9, maturity_days=59.0)]}, [("all", False)]),
         ("actual_over_expected", {"outcomes": [outcome(upper=0.9, maturity_days=60.0)]}, [("all", True)]),
         ("actual_over_expected", {"outcomes": [outcome(segment="territory_band", value="3")]}, [("territory_band 3", False)]),
+        ("segment_bias", {"outcomes": [outcome(segment="fairness_group", value="g", evidence=21.0, off_since=D)]},
+         [("fairness_group g", True)]),
+        ("segment_bias", {"outcomes": [outcome(segment="territory_band", value="3", evidence=0.7)]},
+         [("territory_band 3", False)]),
+        # the level of the book and of a coverage is the decision's
+        ("segment_bias", {"outcomes": [outcome(evidence=99.0, off_since=D),
+                                       outcome(segment="coverage", evidence=99.0, off_since=D)]}, []),
         ("challenger", {"shadows": [shadow(evidence=19.9)]}, [("pure-premium-liability 8", False)]),
         ("challenger", {"shadows": [shadow(evidence=20.0)]}, [("pure-premium-liability 8", True)]),
         ("decision", {"decisions": [Decision(coverage="liability", decision="refit", why="x")]}, [("liability", True)]),

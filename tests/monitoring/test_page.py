@@ -141,6 +141,13 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     assert "12 min</b>before the deadline of 06:00 UTC" in page and "$0.24</b>for 4 vCPU-hours" in page
 
 
+def test_a_segment_that_is_off_says_since_when() -> None:
+    off = outcome(segment="fairness_group", value="older drivers", off_since=dt.date(2026, 2, 11))
+    page = render_night(night(outcomes=[outcome(), off]), None, None)
+    rows = [row for row in page.splitlines() if "<td>older drivers" in row or "<td>all<td>all" in row]
+    assert [row.rsplit("<td>", 1)[1] for row in rows] == ["–</tr>", "2026-02-11</tr>"]
+
+
 def test_the_list_has_the_newest_night_first() -> None:
     page = render_index([night(), night(date=D + dt.timedelta(days=1), missing=2)])
     assert page.index("2026-03-03") < page.index("2026-03-02")
