@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext, JobResult
 from jobs.drift_daily import daily_drifts
 from jobs.drift_sums import CURRENT, REFERENCE, sample, summaries, vehicles
+from jobs.nights import champion_of_record
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.features import FEATURES
@@ -42,13 +43,15 @@ class Model:
     mlflow_run_id: str
     feature_version: str
     frame_hash: str
+    scored: int
+    """Rows of the night."""
 
 
 def run(ctx: JobContext) -> JobResult:
     """Publish gold.drift for the date, and Evidently's report below nights/<date>. Nothing to do where no policy was scored
     by a model. Raises LakeError where the champion's frame is gone."""
     threading.Thread(target=import_module, args=("evidently.metrics",), daemon=True).start()
-    scores = modelled_scores(ctx.lake, ctx)
+    scores = by_champions(ctx, modelled_scores(ctx.lake, ctx))
     models = models_of(scores)
     if not models:
         return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
@@ -56,10 +59,12 @@ def run(ctx: JobContext) -> JobResult:
     current = current_rows(ctx, scores)
     reference = reference_rows(ctx.lake, models)
     scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
-    drawn, current_sample = (sample(x, _SAMPLE_KEY) for x in (reference, current))
+    # a row of the frame stands for as much of the book as it was insured; tonight each cover is in force
+    drawn = sample(reference, _SAMPLE_KEY, F.col("exposure_years"))
+    current_sample = sample(current, _SAMPLE_KEY, F.lit(1.0))
     reference_sample = _with_predictions(models, scorers, drawn)
     drifts = _drifts(columns, reference, current, reference_sample)
-    every = [*drifts, *daily_drifts(ctx), *_reasons(scorers, reference_sample, current_sample)]
+    every = [*drifts, *daily_drifts(ctx), *_reasons(models, scorers, reference_sample, current_sample)]
     df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
     rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
@@ -86,10 +91,18 @@ def modelled_scores(lake: Lake, ctx: JobContext) -> DataFrame:
     return lake.read("gold.policy_scores").where(tonight & ~F.col("fallback"))
 
 
+def by_champions(ctx: JobContext, scores: DataFrame) -> DataFrame:
+    """Without the canaries' share of the covers, which is drawn by chance: a mixture of two models has no frame to be held
+    against."""
+    recorded = champion_of_record(ctx.lake, ctx.date).get("models", {})
+    runs = [run_id for _, _, run_id in recorded.values()]
+    return scores.where(F.col("lineage.mlflow_run_id").isin(runs)) if runs else scores
+
+
 def models_of(scores: DataFrame) -> list[Model]:
-    """The versions in the scores' lineage, by coverage."""
+    """The versions in the scores' lineage, one a coverage."""
     lineage = [F.col(f"lineage.{x}") for x in ("model_name", "model_version", "mlflow_run_id", "feature_version", "frame_hash")]
-    rows = scores.select("coverage", *lineage).distinct().collect()
+    rows = scores.groupBy("coverage", *lineage).count().collect()
     return sorted((Model(*row) for row in rows), key=lambda m: m.coverage)
 
 
@@ -124,11 +137,12 @@ def _with_predictions(models: list[Model], scorers: dict[str, Scorer], rows: pd.
     return rows.join(pd.concat(parts))
 
 
-def _reasons(scorers: dict[str, Scorer], reference: pd.DataFrame, current: pd.DataFrame) -> list[Drift]:
+def _reasons(models: list[Model], scorers: dict[str, Scorer], reference: pd.DataFrame, current: pd.DataFrame) -> list[Drift]:
     """Of coverages that both samples have: each model's contributions on its frame and tonight."""
     parts = [{c: _contributions(scorers[c], side[side["coverage"] == c]) for c in scorers} for side in (reference, current)]
-    both = [c for c in scorers if all(len(x[c]) for x in parts)]
-    return reason_drifts(*({c: x[c] for c in both} for x in parts)) if both else []
+    both = {m.coverage: m.scored for m in models if all(len(x[m.coverage]) for x in parts)}
+    before, now = ({c: x[c] for c in both} for x in parts)
+    return reason_drifts(before, now, both) if both else []
 
 
 def _contributions(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:

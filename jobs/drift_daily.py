@@ -47,7 +47,7 @@ def daily_drifts(ctx: JobContext) -> list[Drift]:
     before = [day - dt.timedelta(weeks=n) for n in range(1, WEEKS + 1)]
     reference = _valued(_as_then(ctx, before))
     current = _valued(ctx.lake.read_known("gold.policy_days", ctx.cutoff).where(_of_days([day])))
-    drawn = sample(reference, _KEY)
+    drawn = sample(reference, _KEY, F.lit(1.0))
     return _compared(drawn, reference, current) if drawn["local_date"].nunique() >= LEAST_WEEKS else []
 
 

@@ -1,7 +1,7 @@
 """What the comparisons of job `drift` share: bounded samples, and exact summaries of all rows."""
 
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from monitoring.binning import PARTIALS, Bins, Summary, partial_summaries
@@ -10,9 +10,15 @@ from monitoring.evidently_report import SAMPLE_ROWS
 REFERENCE, CURRENT = "reference", "current"
 
 
-def sample(rows: DataFrame, key: tuple[str, ...]) -> pd.DataFrame:
-    """At most SAMPLE_ROWS rows, the first by hash of their key, so that every run draws the same ones."""
-    return rows.orderBy(F.xxhash64(*key), *key).limit(SAMPLE_ROWS).toPandas()
+UNIFORM_BITS = 53
+"""As many as a double holds exactly."""
+
+
+def sample(rows: DataFrame, key: tuple[str, ...], weight: Column) -> pd.DataFrame:
+    """At most SAMPLE_ROWS rows, drawn without replacement by weight: those with the least -ln(u) / weight (Efraimidis and
+    Spirakis 2006), u in (0, 1) from a hash of the row's key, so that every run draws the same ones."""
+    u = (F.pmod(F.xxhash64(*key), F.lit(2**UNIFORM_BITS)) + F.lit(0.5)) / F.lit(2.0**UNIFORM_BITS)
+    return rows.orderBy(F.try_divide(-F.ln(u), weight).asc_nulls_last(), *key).limit(SAMPLE_ROWS).toPandas()
 
 
 def summaries(rows: DataFrame, bins: dict[str, Bins]) -> dict[tuple[str, str], Summary]:

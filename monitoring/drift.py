@@ -1,6 +1,7 @@
 """Drift of a column from two exact summaries: how far the distributions are apart, and the shift in original units."""
 
 from dataclasses import dataclass
+from functools import cache
 from math import log, sqrt
 from typing import Literal
 
@@ -89,18 +90,23 @@ def null_quantile(cells: int, reference_rows: int, current_rows: int) -> float:
     whose mean is (B - 1)(1/N + 1/M)."""
     if cells < 2 or not reference_rows or not current_rows:
         return 0.0
+    return _chi2_quantile(cells - 1) * (1 / reference_rows + 1 / current_rows)
+
+
+@cache
+def _chi2_quantile(freedom: int) -> float:
     from scipy.stats import chi2
 
-    return float(chi2.ppf(CONFIDENCE, cells - 1)) * (1 / reference_rows + 1 / current_rows)
+    return float(chi2.ppf(CONFIDENCE, freedom))
 
 
 def p_value(statistic: float, cells: int, reference_rows: int, current_rows: int) -> float | None:
     """Probability of as large a PSI where nothing changed, by the distribution of `null_quantile`; None where it has none."""
     if cells < 2 or not reference_rows or not current_rows:
         return None
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
-    return float(chi2.sf(statistic / (1 / reference_rows + 1 / current_rows), cells - 1))
+    return float(chdtrc(cells - 1, statistic / (1 / reference_rows + 1 / current_rows)))
 
 
 def _shift(

@@ -14,17 +14,17 @@ METHOD = "share of the mean absolute contribution to ln price (exact SHAP), diff
 Floats = npt.NDArray[np.float64]
 
 
-def reason_drifts(reference: dict[str, pd.DataFrame], current: dict[str, pd.DataFrame]) -> list[Drift]:
+def reason_drifts(reference: dict[str, pd.DataFrame], current: dict[str, pd.DataFrame], scored: dict[str, int]) -> list[Drift]:
     """Drift of each feature's share, from contributions (rows x features, indexed by vehicle) by coverage.
 
-    Coverages are weighted by tonight's rows on both sides, so that a change of their mix is no drift of reasons. Contributions
-    come from samples; those of one vehicle count as one observation.
+    Coverages are weighted by what was `scored` tonight, in rows, on both sides, so that a change of their mix is no drift of
+    reasons. Contributions come from samples; those of one vehicle count as one observation.
     """
-    rows = sum(map(len, current.values()))
+    rows, book = sum(map(len, current.values())), sum(scored[c] for c in current)
     features = sorted({name for x in current.values() for name in x.columns})
     shares = {name: [0.0, 0.0, 0.0] for name in features}
     for coverage, now in current.items():
-        weight = len(now) / rows
+        weight = scored[coverage] / book
         for side, part in enumerate((reference[coverage], now)):
             for name, share, variance in _shares(part):
                 shares[name][side] += weight * share

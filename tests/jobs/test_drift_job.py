@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.gate import make_gate
@@ -41,10 +42,14 @@ def cache_model(conf: Conf) -> None:
     assert all((folder / f).is_file() for f in FILES)
 
 
-def append(lake: Lake, name: str, rows: pd.DataFrame) -> None:
+def in_all_columns(lake: Lake, name: str, rows: pd.DataFrame) -> DataFrame:
     schema = lake.table(name).schema
     clean = rows.reindex(columns=schema.names).astype(object).where(lambda x: x.notna(), None)
-    lake.append_once(name, lake.spark.createDataFrame(list(clean.itertuples(index=False, name=None)), schema), name)
+    return lake.spark.createDataFrame(list(clean.itertuples(index=False, name=None)), schema)
+
+
+def append(lake: Lake, name: str, rows: pd.DataFrame) -> None:
+    lake.append_once(name, in_all_columns(lake, name, rows), name)
 
 
 def tonight(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -117,6 +122,20 @@ def test_what_changed_drifts_and_the_rest_does_not(night: Lake, conf: Conf) -> N
     order = ["kind", "column"]
     again = night.read("gold.drift").toPandas()
     pd.testing.assert_frame_equal(again.sort_values(order, ignore_index=True), first.sort_values(order, ignore_index=True))
+
+
+def test_the_share_of_a_canary_is_held_against_nothing(night: Lake, conf: Conf) -> None:
+    """Its frame is not even there."""
+    canary = tonight(the_frame())[1].tail(100).assign(policy_id=[f"canary{n}" for n in range(100)])
+    canary["lineage"] = [(MODEL, "2", "run2", "v1", "cd" * 8, dt.datetime(2026, 3, 3))] * len(canary)
+    night.append_once("gold.policy_scores", in_all_columns(night, "gold.policy_scores", canary), "canary")
+    detail = json.dumps({"models": {"liability": [MODEL, "1", RUN]}, "canaries": {"liability": [MODEL, "2", "run2", 0.1, ""]}})
+    at = dt.datetime(2026, 3, 3)
+    record = {"night_date": D, "job": "score", "status": "finished", "detail": detail, "run_id": "test"}
+    append(night, "gold.nights", pd.DataFrame([record | {"started_at": at, "finished_at": at}], dtype=object))
+    run(context(night, conf))
+    rows = night.read("gold.drift").where("kind = 'prediction'").collect()
+    assert {r["current_rows"] for r in rows} == {VEHICLES}
 
 
 def days_of(vehicles: int) -> pd.DataFrame:
