@@ -11,6 +11,7 @@ from expectations.row_rules import POSITION_IS_NOT_KEPT
 from jobs.context import JobContext, cores
 from jobs.nights import read_nights
 from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
+from jobs.score_change import OTHERS
 from lake.features import FEATURES
 from monitoring.night import Book, Mover, Outcome, Shift, Source
 from registry.store import CHAMPION
@@ -108,7 +109,7 @@ def movers(ctx: JobContext) -> list[Mover]:
 def plain(reason: str | None) -> str:
     """A change reason in words: a feature's text, else the reason itself."""
     texts = {f.name: f"{f.text or f.meaning} (last {f.window_days} days)" for version in FEATURES.values() for f in version}
-    return texts.get(reason or "", (reason or "").replace("_", " "))
+    return (texts | {OTHERS: "other features together"}).get(reason or "", (reason or "").replace("_", " "))
 
 
 def outcomes(ctx: JobContext) -> list[Outcome]:
