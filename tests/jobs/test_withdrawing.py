@@ -142,6 +142,11 @@ def test_scores_as_a_file(lake: Lake, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.csv"]
 
 
+def test_a_lake_where_nothing_was_scored_has_nothing_to_export(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing has been scored in the lake at"):
+        export_scores(f"{tmp_path}/lake", D, tmp_path / "a.csv")
+
+
 def test_what_cannot_be_exported_says_so_and_leaves_what_is_there(lake: Lake, tmp_path: Path) -> None:
     append(lake, "gold.policy_scores", score(1, BEFORE, 9.0))
     (tmp_path / "a.csv").write_text("mine")
