@@ -28,6 +28,8 @@ from transforms.claims import EVENT, match_claims
 from transforms.exposure import COVER_KEY, earned_exposure, in_force
 
 TABLE = "gold.performance"
+FIRST_SCORED = "first_scored"
+"""Of the job's detail: since when claims count."""
 
 
 def run(ctx: JobContext) -> JobResult:
@@ -54,7 +56,7 @@ def _performance(ctx: JobContext) -> JobResult:
     rows = performance_rows(ctx.date, experience, claims)
     df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
     ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
-    return JobResult(len(rows), _message(experience, claims), {"first_scored": str(first)})
+    return JobResult(len(rows), _message(experience, claims), {FIRST_SCORED: str(first)})
 
 
 def _models_judged(ctx: JobContext) -> tuple[int, int]:
@@ -77,7 +79,10 @@ def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
 
 
 def _first_scored(ctx: JobContext) -> dt.date | None:
-    """The first date before this night that has scores."""
+    """The first date before this night that had scores: as the night before recorded it, for old scores may be gone since."""
+    detail = read_nights(ctx.lake).details.get((ctx.previous, "performance"), {}) if ctx.previous else {}
+    if FIRST_SCORED in detail:
+        return dt.date.fromisoformat(detail[FIRST_SCORED])
     earlier = ctx.lake.read("gold.policy_scores").where(F.col("score_date") < F.lit(ctx.date))
     found: dt.date | None = earlier.agg(F.min("score_date")).collect()[0][0]
     return found
