@@ -24,8 +24,10 @@ def publish_decisions(ctx: JobContext, detail: dict[str, Any], priced: DataFrame
     rows = []
     for coverage, (model, version, run_id) in sorted(models.items()):
         mean = load(ctx.conf, model, version, run_id).scorer.spec.fallback_frequency if priced is not None else 1.0
-        new = _new_bands(priced, coverage, version, mean) if priced is not None else {}
         since, old = before.get((coverage, version), (ctx.date, Record()))
+        # what it priced as a canary, or as champion before another was, is not of this time as champion
+        theirs = (F.col("coverage") == coverage) & (F.col("model_version") == version) & (F.col("score_date") >= F.lit(since))
+        new = _new_bands(priced.where(theirs), mean) if priced is not None else {}
         days = (ctx.date - ctx.previous).days if ctx.previous else 0
         record = old.after(days, new, mean_age_days(ctx.date, ends))
         rows.append(_row(ctx, (coverage, model, version), since, record))
@@ -45,8 +47,7 @@ def band_of(frequency: Column, mean: float) -> Column:
     return F.greatest(F.lit(-FURTHEST_BAND), F.least(F.lit(FURTHEST_BAND - 1), band)).cast("int")
 
 
-def _new_bands(priced: DataFrame, coverage: str, version: str, mean: float) -> dict[int, Band]:
-    mine = priced.where((F.col("coverage") == coverage) & (F.col("model_version") == version))
+def _new_bands(mine: DataFrame, mean: float) -> dict[int, Band]:
     expected = F.col("frequency") * F.col("exposure_years")
     by_band = mine.groupBy(band_of(F.col("frequency"), mean).alias("band"))
     rows = by_band.agg(F.sum("exposure_years").alias("years"), F.sum(expected).alias("expected"), F.sum("claims").alias("claims"))

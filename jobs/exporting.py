@@ -12,12 +12,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from jobs.looking import cell, plain
 from lake.errors import InputError
 from lake.tables import SCORES
 
 ROWS_A_BATCH = 50_000
+MEND = "`telematics nights` lists the nights"
 ORDER = ("policy_id", "vehicle_id", "coverage", "role")
 
 
@@ -34,24 +36,31 @@ def export_scores(lake: str, date: dt.date, path: Path) -> Exported:
     """Write the scores of a date to a .parquet or .csv file, ordered by ORDER; the same scores give the same file.
 
     CSV is RFC 4180 in UTF-8, nested values are JSON, and text that a spreadsheet would run as a formula begins with an
-    apostrophe. Raises InputError for another ending, and for a date without scores; a file that is there is replaced at the end.
+    apostrophe. Raises InputError for another ending, and for a date or lake without scores; a file that is there is replaced at
+    the end.
     """
     writers = {".parquet": _to_parquet, ".csv": _to_csv}
     if path.suffix not in writers:
         raise InputError(f"{path}: name a file that ends in .parquet or .csv")
-    table = DeltaTable(f"{lake.rstrip('/')}/{SCORES.name.replace('.', '/', 1)}")
-    batches = _ordered(table, date)
+    batches = _ordered(_table(lake), date)
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         rows = writers[path.suffix](batches, partial)
         if not rows:
-            raise InputError(f"there are no scores of {date}: `telematics nights` lists the nights")
+            raise InputError(f"there are no scores of {date}: {MEND}")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     with path.open("rb") as file:
         return Exported(path, rows, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _table(lake: str) -> DeltaTable:
+    try:
+        return DeltaTable(f"{lake.rstrip('/')}/{SCORES.name.replace('.', '/', 1)}")
+    except TableNotFoundError:
+        raise InputError(f"nothing has been scored in the lake at {lake}: {MEND}") from None
 
 
 def _ordered(table: DeltaTable, date: dt.date) -> pa.RecordBatchReader:

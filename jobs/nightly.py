@@ -47,8 +47,10 @@ class NightlyOptions:
         before = NAMES[: NAMES.index(self.from_job)] if self.from_job in NAMES else ()
         missing = [name for name in before if name not in nights.finished.get(date, frozenset())]
         if missing:
-            mend = f"run `telematics nightly --date {date}`"
-            why = f"{', '.join(missing)} did not finish for night {date}, or not since more was loaded"
+            again = f" --rerun --from-job {missing[0]}" if date in nights.published else ""
+            mend = f"run `telematics nightly --date {date}{again}`"
+            since = "since more was loaded or scores were withdrawn"
+            why = f"{', '.join(missing)} did not finish for night {date}, or not {since}"
             raise NightRefused(f"--from-job {self.from_job}: {why}: {mend}")
 
 

@@ -19,6 +19,7 @@ from lake.errors import Complaint, NightRefused
 from lake.log import log
 from lake.tables import NIGHTS
 
+SCORE = "score"
 PUBLICATION = "night"
 """The job name of the row that publishes a night; written last."""
 WITHDRAWAL = "withdrawal"
@@ -44,8 +45,21 @@ class Nights:
 
     def previous_scores(self, date: dt.date) -> dt.date | None:
         """The last published night before `date` whose scores stand: those that a price is compared with."""
-        standing = [d for d in self.published if d < date and d not in self.withdrawn]
-        return max(standing) if standing else None
+        return max((d for d in self._scored if d < date), default=None)
+
+    @property
+    def last_scores(self) -> dt.date | None:
+        """The last published night whose scores stand."""
+        return max(self._scored, default=None)
+
+    @property
+    def _scored(self) -> list[dt.date]:
+        return [d for d in self.published if d not in self.withdrawn]
+
+    def why_withdrawn(self, date: dt.date) -> str | None:
+        """Why the date's scores are withdrawn, and by whom; None where they are not."""
+        detail = self.details[(date, WITHDRAWAL)] if date in self.withdrawn else None
+        return None if detail is None else f"{detail['reason']} ({detail['by']})"
 
     def remaining(self, date: dt.date) -> tuple[str, ...]:
         """Jobs of the night that have not finished, in order: from the first unfinished one on."""
@@ -102,23 +116,31 @@ def read_nights(lake: Lake) -> Nights:
 
 def withdrawn(rows: Iterable[Any]) -> frozenset[dt.date]:
     """Dates whose last finished row among `score` and the withdrawals is a withdrawal."""
-    about = (r for r in rows if r["status"] == "finished" and r["job"] in ("score", WITHDRAWAL))
+    about = (r for r in rows if r["status"] == "finished" and r["job"] in (SCORE, WITHDRAWAL))
     last = {r["night_date"]: r["job"] for r in sorted(about, key=lambda r: r["started_at"])}
     return frozenset(date for date, job in last.items() if job == WITHDRAWAL)
 
 
 def standing(date: dt.date, newest: dict[tuple[dt.date, str], Any]) -> frozenset[str]:
-    """Jobs of the date that finished, and began when all before them had: one that ran again since left the later behind.
+    """Jobs of the date that finished, and began when all before them had: one that ran again since left the later behind, and so
+    did a withdrawal, which undoes `score`.
 
     `newest` has, per date and job, the last attempt's job, status, started_at and finished_at.
     """
     found: set[str] = set()
     before = dt.datetime.min
     for wave in waves(NAMES):
-        rows = [row for job in wave if (row := newest.get((date, job.name))) is not None]
+        rows = [row for job in wave if (row := _last(date, job.name, newest)) is not None]
         found |= {row["job"] for row in rows if row["status"] == "finished" and row["started_at"] >= before}
         before = max([before, *(row["finished_at"] for row in rows)])
-    return frozenset(found)
+    return frozenset(found - {WITHDRAWAL})
+
+
+def _last(date: dt.date, job: str, newest: dict[tuple[dt.date, str], Any]) -> Any:
+    """The last attempt at the job, of `score` the withdrawal where that came later; None for neither."""
+    names = (job, WITHDRAWAL) if job == SCORE else (job,)
+    rows = [row for name in names if (row := newest.get((date, name))) is not None]
+    return max(rows, key=lambda r: r["started_at"], default=None)
 
 
 @dataclass(frozen=True)
@@ -194,7 +216,7 @@ def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None
 def champion_of_record(lake: Lake, date: dt.date) -> dict[str, Any]:
     """Detail of the night's first finished `score` since its scores were last withdrawn, if they were: the model version a
     rerun must use again; {} if there is none."""
-    of_night = (F.col("night_date") == F.lit(date)) & F.col("job").isin("score", WITHDRAWAL) & (F.col("status") == "finished")
+    of_night = (F.col("night_date") == F.lit(date)) & F.col("job").isin(SCORE, WITHDRAWAL) & (F.col("status") == "finished")
     rows = lake.read("gold.nights").where(of_night).orderBy("started_at").select("job", "detail").collect()
     since = max((n + 1 for n, r in enumerate(rows) if r["job"] == WITHDRAWAL), default=0)
     return json.loads(rows[since]["detail"] or "{}") if len(rows) > since else {}

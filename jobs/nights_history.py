@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from jobs.catalog import NAMES
-from jobs.nights import PUBLICATION, WITHDRAWAL, withdrawn
+from jobs.nights import PUBLICATION, withdrawn
 from lake.clock import cutoff
 from lake.conf import Nightly
 
@@ -20,7 +20,7 @@ SECONDS_AN_HOUR, SECONDS_A_MINUTE = 3600, 60
 
 @dataclass(frozen=True)
 class NightLine:
-    """A night. `seconds` is the sum over all attempts at its jobs, `dollars` that by the cores of its last run."""
+    """A night. `seconds` is what all attempts at its jobs took, `dollars` that by the cores of its last run."""
 
     night: dt.date
     status: str
@@ -47,19 +47,33 @@ def lines(rows: Iterable[Any], nightly: Nightly) -> list[NightLine]:
 
 
 def _line(date: dt.date, rows: list[Any], nightly: Nightly) -> NightLine:
-    jobs = [r for r in rows if r["job"] not in (PUBLICATION, WITHDRAWAL)]
     done = {r["job"]: r for r in rows if r["status"] == "finished"}
-    published, seconds = done.get(PUBLICATION), sum(r["seconds"] or 0.0 for r in jobs)
+    published, seconds = done.get(PUBLICATION), seconds_taken(rows)
     cores = _detail(published).get("cores")
-    hours = seconds * cores / SECONDS_AN_HOUR if cores else None
     late = minutes_late(date, rows, nightly.scores_by)
     return NightLine(
         night=date, status=_status(rows), light=_detail(done.get("page")).get("light"),
         scores=done["score"]["rows"] if "score" in done else None, seconds=round(seconds, 1),
-        dollars=None if hours is None else round(hours * nightly.dollars_per_vcpu_hour, 4),
+        dollars=round(cost(seconds, cores, nightly)[1], 4) if cores else None,
         minutes_late=None if late is None else round(late, 1), started_at=_utc(rows[0]["started_at"]),
         published_at=_utc(published["finished_at"]) if published is not None else None,
     )  # fmt: skip
+
+
+def seconds_taken(rows: Iterable[Any]) -> float:
+    """Wall time in which jobs of the catalogue ran, in all attempts given; what ran beside another counts once."""
+    taken, until = dt.timedelta(), None
+    for start, end in sorted((r["started_at"], r["finished_at"]) for r in rows if r["job"] in NAMES):
+        begun = start if until is None else max(start, until)
+        taken += max(end - begun, dt.timedelta())
+        until = end if until is None else max(end, until)
+    return taken.total_seconds()
+
+
+def cost(seconds: float, cores: int, nightly: Nightly) -> tuple[float, float]:
+    """(vCPU-hours, dollars at the configured price) of all cores for so long."""
+    hours = seconds * cores / SECONDS_AN_HOUR
+    return hours, hours * nightly.dollars_per_vcpu_hour
 
 
 def _status(rows: list[Any]) -> str:
@@ -93,14 +107,14 @@ def minutes_late(date: dt.date, rows: Iterable[Any], scores_by: str | None) -> f
 
 
 def usual_minutes(rows: Iterable[Any], jobs: Iterable[str] = NAMES) -> float | None:
-    """What these jobs took together on the median of the last nights that were published; None where none was."""
-    wanted, taken = set(jobs), dict[dt.date, float]()
-    every = list(rows)
+    """What these jobs' last runs took together on the median of the last nights that were published; None where none was."""
+    wanted, last = set(jobs), dict[dt.date, dict[str, Any]]()
+    every = sorted(rows, key=lambda r: r["started_at"])
     published = sorted({r["night_date"] for r in every if r["job"] == PUBLICATION and r["status"] == "finished"})[-USUAL_NIGHTS:]
     for r in every:
         if r["job"] in wanted and r["status"] == "finished" and r["night_date"] in published:
-            taken[r["night_date"]] = taken.get(r["night_date"], 0.0) + r["seconds"]
-    return median(taken.values()) / SECONDS_A_MINUTE if taken else None
+            last.setdefault(r["night_date"], {})[r["job"]] = r
+    return median(seconds_taken(of.values()) for of in last.values()) / SECONDS_A_MINUTE if last else None
 
 
 def _detail(row: Any) -> dict[str, Any]:

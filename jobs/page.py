@@ -45,9 +45,9 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     totals = facts.totals(ctx)
     tonight = [r for r in totals if r["score_date"] == ctx.date]
     in_force, missing = facts.cover(ctx)
-    watched, seconds = facts.watched(ctx), facts.seconds(ctx)
-    vcpu_hours, dollars = facts.cost(ctx, seconds)
-    deadline, late = facts.lateness(ctx)
+    watched, attempts = facts.watched(ctx), facts.attempts(ctx)
+    vcpu_hours, dollars = facts.spent(ctx, attempts)
+    deadline, late = facts.lateness(ctx, attempts)
     sources, refused = facts.received(ctx)
     quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
@@ -59,7 +59,7 @@ def collect(ctx: JobContext, reports: Path) -> Night:
         quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=about.models(tonight),
         usual_records=facts.usual_records(ctx), cached_models=about.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
         deadline=deadline, minutes_late=late, shadows=about.shadows(ctx), decisions=about.decisions(ctx),
-        seconds=seconds, drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
+        seconds=facts.seconds(attempts), drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
 
 

@@ -8,9 +8,11 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from expectations.row_rules import POSITION_IS_NOT_KEPT
+from jobs.catalog import NAMES
 from jobs.context import JobContext, cores
 from jobs.nights import read_nights
-from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
+from jobs.nights_history import cost, minutes_late, seconds_taken
+from jobs.score_change import OTHERS
 from lake.features import FEATURES
 from monitoring.night import Book, Mover, Outcome, Shift, Source
 from monitoring.performance import FAIRNESS
@@ -25,7 +27,7 @@ MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
 MOVES = (0.05, 0.10, 0.25)
 """Relative changes whose policies are counted, as in the champion diff."""
 PERSISTENCE_NIGHTS = 5
-ATTEMPT = ("night_date", "job", "status", "started_at", "finished_at")
+ATTEMPT = ("night_date", "job", "status", "started_at", "finished_at", "seconds")
 VOLUME_NIGHTS, LEAST_NIGHTS = 7, 3
 SHOWN_REASONS = 3
 
@@ -110,7 +112,7 @@ def movers(ctx: JobContext) -> list[Mover]:
 def plain(reason: str | None) -> str:
     """A change reason in words: a feature's text, else the reason itself."""
     texts = {f.name: f"{f.text or f.meaning} (last {f.window_days} days)" for version in FEATURES.values() for f in version}
-    return texts.get(reason or "", (reason or "").replace("_", " "))
+    return (texts | {OTHERS: "other features together"}).get(reason or "", (reason or "").replace("_", " "))
 
 
 def outcomes(ctx: JobContext) -> list[Outcome]:
@@ -162,15 +164,19 @@ def usual_records(ctx: JobContext) -> dict[str, float]:
     return {source: float(n) for source, n in found.items() if n > 0}
 
 
-def cost(ctx: JobContext, seconds: dict[str, float]) -> tuple[float, float]:
-    """(vCPU-hours, dollars) of the jobs so far: their wall time by the cores that Spark has now, and the configured price."""
-    hours = sum(seconds.values()) * cores(ctx.spark) / SECONDS_AN_HOUR
-    return hours, hours * ctx.conf.nightly.dollars_per_vcpu_hour
-
-
-def lateness(ctx: JobContext) -> tuple[str | None, float | None]:
-    """(deadline in words, minutes from it to the scores), None where the night has none."""
+def attempts(ctx: JobContext) -> list[Row]:
+    """The night's rows of gold.nights so far, with ATTEMPT, in the order in which they ended."""
     rows = ctx.lake.read("gold.nights").where(on_date(ctx, "night_date")).select(*ATTEMPT).collect()
+    return sorted(rows, key=lambda r: r["finished_at"])
+
+
+def spent(ctx: JobContext, rows: list[Row]) -> tuple[float, float]:
+    """(vCPU-hours, dollars) of the attempts so far, by the cores that Spark has now."""
+    return cost(seconds_taken(rows), cores(ctx.spark), ctx.conf.nightly)
+
+
+def lateness(ctx: JobContext, rows: list[Row]) -> tuple[str | None, float | None]:
+    """(deadline in words, minutes from it to the scores), None where the night has none."""
     late = minutes_late(ctx.date, rows, ctx.conf.nightly.scores_by)
     return (None, None) if late is None else (f"{ctx.conf.nightly.scores_by} UTC", late)
 
@@ -208,12 +214,9 @@ def quarantine(ctx: JobContext) -> tuple[dict[str, int], int]:
     return dict(commonest), sum(r["count"] for r in together if set(r["reasons"]) <= set(POSITION_IS_NOT_KEPT))
 
 
-def seconds(ctx: JobContext) -> dict[str, float]:
-    """Wall time of the night's jobs so far, in the order in which they ended."""
-    finished = on_date(ctx, "night_date") & (F.col("status") == "finished") & (F.col("job") != "night")
-    done = ctx.lake.read("gold.nights").where(finished)
-    rows = sorted(done.select("job", "finished_at", "seconds").collect(), key=lambda r: r["finished_at"])
-    return {r["job"]: r["seconds"] for r in rows}
+def seconds(rows: list[Row]) -> dict[str, float]:
+    """Wall time of the last attempt at each of the night's jobs that finished so far."""
+    return {r["job"]: r["seconds"] for r in rows if r["status"] == "finished" and r["job"] in NAMES}
 
 
 def _counted(pairs: Any) -> dict[Any, int]:

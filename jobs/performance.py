@@ -31,6 +31,8 @@ from transforms.claims import EVENT, match_claims
 from transforms.exposure import COVER_KEY, earned_exposure
 
 TABLE = "gold.performance"
+FIRST_SCORED = "first_scored"
+"""Of the job's detail: since when claims count."""
 
 
 def run(ctx: JobContext) -> JobResult:
@@ -66,7 +68,7 @@ def _performance(ctx: JobContext, priced: DataFrame | None, ends: Ends) -> JobRe
     rows = performance_rows(ctx.date, experience, claims, mature)
     df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
     ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
-    return JobResult(len(rows), _message(experience, claims), {"first_scored": str(first)})
+    return JobResult(len(rows), _message(experience, claims), {FIRST_SCORED: str(first)})
 
 
 def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
@@ -78,7 +80,10 @@ def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
 
 
 def _first_scored(ctx: JobContext) -> dt.date | None:
-    """The first date before this night that has scores."""
+    """The first date before this night that had scores: as the night before recorded it, for old scores may be gone since."""
+    detail = read_nights(ctx.lake).details.get((ctx.previous, "performance"), {}) if ctx.previous else {}
+    if FIRST_SCORED in detail:
+        return dt.date.fromisoformat(detail[FIRST_SCORED])
     earlier = ctx.lake.read("gold.policy_scores").where(F.col("score_date") < F.lit(ctx.date))
     found: dt.date | None = earlier.agg(F.min("score_date")).collect()[0][0]
     return found

@@ -8,10 +8,12 @@ from pyspark.sql import functions as F
 
 from lake.delta import Lake
 from registry.store import CHAMPION
-from training.reasons import DECIMALS
+from training.reasons import DECIMALS, MAX_REASONS, MIN_REASON
 from transforms.exposure import COVER_KEY
 
 TABLE = "gold.policy_scores"
+OTHERS = "others"
+"""All that no reason states, as a change_reason."""
 _IDENTITY_OF_MODEL = ("lineage.model_name", "lineage.model_version")
 
 
@@ -32,26 +34,39 @@ def with_change(scores: DataFrame, previous: DataFrame) -> DataFrame:
     reason = (
         F.when(~in_force, F.lit(None))
         .when(F.col("_before").isNull(), "new_policy")
+        .when(F.col("pure_premium") == F.col("previous_pure_premium"), F.lit(None))
         .when(F.col("fallback") != F.col("_before.fallback"), "fallback")
         .when(another_model, "model")
-        .when(F.col("pure_premium") != F.col("previous_pure_premium"), _moved_most())
+        .otherwise(_moved_most())
     )
     return joined.withColumns({"change": change, "change_reason": reason}).drop("_before")
 
 
 def _moved_most() -> Column:
-    """The feature whose stated contribution differs most between the two nights; one that is not stated counts as 0."""
-    now, before = (_contributions(x) for x in ("reasons", "_before.reasons"))
+    """The feature whose contribution moved most, or OTHERS where all else together moved further.
 
-    def stated(of: Column, feature: Column) -> Column:
-        return F.coalesce(F.try_element_at(of, feature), F.lit(0.0))
-
+    A feature that only one night states was no stronger on the other than the weakest stated there. It is taken as near as that
+    allows: what it moved for certain. What it may have moved besides is in OTHERS.
+    """
+    now, before = "reasons", "_before.reasons"
+    features = F.array_union(F.col(f"{now}.feature"), F.col(f"{before}.feature"))
     moves = F.transform(
-        F.array_union(F.map_keys(now), F.map_keys(before)),
-        lambda f: F.struct(F.abs(stated(now, f) - stated(before, f)).alias("moved"), f.alias("feature")),
+        features, lambda f: F.struct((_nearest(now, f, before) - _nearest(before, f, now)).alias("moved"), f.alias("feature"))
     )
-    return F.array_max(moves)["feature"]
+    stated = F.aggregate(moves, F.lit(0.0), lambda total, m: total + m["moved"])
+    others = F.log(F.col("pure_premium") / F.col("previous_pure_premium")) - stated
+    every = F.array_append(moves, F.struct(others.alias("moved"), F.lit(OTHERS).alias("feature")))
+    return F.array_max(F.transform(every, lambda m: F.struct(F.abs(m["moved"]).alias("moved"), m["feature"])))["feature"]
 
 
-def _contributions(reasons: str) -> Column:
+def _nearest(reasons: str, feature: Column, other: str) -> Column:
+    """The feature's contribution as `reasons` states it, else the nearest to the `other` night's that it can have been."""
+    contributions = F.col(f"{reasons}.contribution")
+    weakest = F.array_min(F.transform(contributions, F.abs))
+    bound = F.when(F.size(contributions) == MAX_REASONS, weakest).otherwise(F.lit(MIN_REASON))
+    theirs = F.try_element_at(_by_feature(other), feature)
+    return F.coalesce(F.try_element_at(_by_feature(reasons), feature), F.greatest(-bound, F.least(bound, theirs)))
+
+
+def _by_feature(reasons: str) -> Column:
     return F.map_from_arrays(F.col(f"{reasons}.feature"), F.col(f"{reasons}.contribution"))

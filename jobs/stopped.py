@@ -1,5 +1,9 @@
 """The page of a night that stopped: in the place of the night's own, until a later run draws that."""
 
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
 from pyspark.sql import functions as F
 
 from expectations.gate import QualityGate
@@ -7,7 +11,7 @@ from jobs.alerting import tell_stopped
 from jobs.catalog import NAMES
 from jobs.causes import cause, foreseen
 from jobs.context import JobContext
-from jobs.nights import Nights, read_nights
+from jobs.nights import SCORE, Nights, read_nights
 from jobs.nights_history import deadline, usual_minutes
 from jobs.page import DATA, draw, folder_of, has_drift_report, has_site, read_page
 from lake.errors import CommitLost, GateFailed, LeaseLost
@@ -54,14 +58,21 @@ def _write(ctx: JobContext, job: str | None, failure: Exception) -> None:
 def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) -> Stopped:
     """What the page says, from what is published and recorded now."""
     scores = ctx.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(ctx.date)) & (F.col("role") == CHAMPION))
-    done = nights.finished.get(ctx.date, frozenset())
-    rows = ctx.lake.read("gold.nights").collect()
+    recorded = as_recorded(ctx.date, nights, ctx.lake.read("gold.nights").collect())
     again = " --rerun" if ctx.date in nights.published else ""
     return Stopped(
         date=ctx.date, job=job, cause=cause(foreseen(failure, ctx.lake.root))[:MAX_CAUSE], scored=scores.count(),
-        is_scored_by_this_run="score" in done, last_published=max(nights.published, default=None),
-        finished=[name for name in NAMES if name in done], command=f"telematics nightly --date {ctx.date}{again}",
-        usual_minutes=usual_minutes(rows, [name for name in NAMES if name not in done]),
+        command=f"telematics nightly --date {ctx.date}{again}", **recorded,
         deadline=f"{due:%Y-%m-%d %H:%M} UTC" if (due := deadline(ctx.date, ctx.conf.nightly.scores_by)) else None,
         drift_report=has_drift_report(reports := ctx.conf.reports_path, ctx.date), data_docs=has_site(reports, ctx.date),
     )  # fmt: skip
+
+
+def as_recorded(date: dt.date, nights: Nights, rows: Iterable[Any]) -> dict[str, Any]:
+    """What gold.nights, whose rows are given, says of a stopped night: what has finished, and whose scores stand."""
+    done = nights.finished.get(date, frozenset())
+    return {
+        "is_scored_by_this_run": SCORE in done, "last_published": nights.last_scores, "withdrawn": nights.why_withdrawn(date),
+        "finished": [name for name in NAMES if name in done],
+        "usual_minutes": usual_minutes(rows, [name for name in NAMES if name not in done]),
+    }  # fmt: skip

@@ -3,17 +3,19 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import functions as F
 
 from jobs.context import JobResult
 from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
 from jobs.page import DATA, draw, folder_of, read_page
+from jobs.stopped import as_recorded
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import InputError
 from lake.storage import fetch, keep
-from monitoring.night import Night
+from monitoring.stopped import Stopped
 from registry.actors import Actor
 
 TABLE = "gold.policy_scores"
@@ -41,7 +43,7 @@ def withdraw(lake: Lake, conf: Conf, date: dt.date, reason: str, by: Actor) -> W
     if date not in nights.withdrawn:
         _record(lake, date, rows, {"reason": reason, "by": by.name, "verified": by.verified, "table_version": version})
     lake.delete_where(TABLE, f"score_date = DATE'{date}'")
-    _mark_page(conf, date, f"{reason} ({by.name})")
+    _mark_page(lake, conf, date)
     return Withdrawn(rows, now, version)
 
 
@@ -63,12 +65,17 @@ def _record(lake: Lake, date: dt.date, rows: int, detail: dict[str, object]) -> 
     record(lake, attempt, "finished", JobResult(rows, f"withdrawn by {detail['by']}: {detail['reason']}", detail))
 
 
-def _mark_page(conf: Conf, date: dt.date, why: str) -> None:
+def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> None:
+    """The page says so, be it that of a stopped night, whose scores readers saw as well."""
     reports, kept = conf.reports_path, conf.kept("_reports")
     fetch(kept, reports, DATA)
     path = folder_of(reports, date) / DATA
-    night = read_page(path)
-    if isinstance(night, Night):
-        path.write_text(night.model_copy(update={"withdrawn": why}).model_dump_json(indent=1))
+    page = read_page(path)
+    if page is not None:
+        nights, changes = read_nights(lake), dict[str, Any]()
+        if isinstance(page, Stopped):
+            changes = {"scored": 0, **as_recorded(date, nights, lake.read("gold.nights").collect())}
+        changes["withdrawn"] = nights.why_withdrawn(date)
+        path.write_text(page.model_copy(update=changes).model_dump_json(indent=1))
         draw(reports, date)
         keep(reports, kept)

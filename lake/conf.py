@@ -13,7 +13,7 @@ from lake.conf_emr import Emr, Prices
 from lake.conf_section import Section
 from lake.errors import ConfigError
 from lake.features import FEATURE_VERSION_1, FEATURES
-from lake.retention import LONGEST_WINDOW_DAYS, Retention
+from lake.retention import LONGEST_WINDOW_DAYS, RERUN_DAYS, Retention
 from lake.sources import describe
 
 CONF_FOLDER = Path(conf.__file__).parent
@@ -204,6 +204,15 @@ class Conf(BaseSettings):
         needed = t.as_of_dates * t.horizon_days + t.maturity_days + LONGEST_WINDOW_DAYS
         if kept is not None and kept < needed:
             raise ValueError(f"retention.history is {kept} days: windows and training frames need {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def check_scores(self) -> "Conf":
+        """Claims are held against scores when these have come of age."""
+        mature, kept = self.monitoring.claims_mature_days, self.retention.scores
+        needed = mature + RERUN_DAYS
+        if kept is not None and kept < needed:
+            raise ValueError(f"retention.scores is {kept} days: monitoring.claims_mature_days and reruns need {needed}")
         return self
 
     @classmethod

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST_WINDOW_DAYS = 365
 """The longest window of lake.features: a night reads that many days of gold.policy_days before its date."""
+RERUN_DAYS = 31
+"""A night so old still finds the scores and features that it reads, when it runs again."""
 
 
 class Retention(BaseModel):
@@ -19,7 +21,7 @@ class Retention(BaseModel):
     bronze: Annotated[None, Field(description="bronze.points: a late point restates a day from all its points")] = None
     quarantine: Annotated[int | None, Field(ge=31, description="bronze.quarantine by received_date; holds positions")] = 400
     silver: Annotated[int | None, Field(ge=LONGEST_WINDOW_DAYS, description="silver.trips and events by start_date")] = None
-    scores: Annotated[int | None, Field(ge=31, description="gold.policy_features and policy_scores by their date")] = None
+    scores: Annotated[int | None, Field(ge=RERUN_DAYS, description="gold.policy_features and policy_scores by their date")] = None
     windows: Annotated[int | None, Field(ge=7, description="gold.window_sums by its date; a night needs the one before")] = 35
     frames: Annotated[int | None, Field(ge=7, description="frames that no registered version pins, since written")] = 400
     history: Annotated[int | None, Field(ge=LONGEST_WINDOW_DAYS, description="gold.policy_days by whole months")] = None

@@ -15,15 +15,16 @@ CURRENT = "known_to IS NULL"
 """Of a bitemporal table: the versions that are known today."""
 
 
+LAST_PAGE = "(SELECT max(night_date) FROM gold.nights WHERE job = 'page' AND status = 'finished')"
 LATEST = "score_date = (SELECT max(score_date) FROM {0})"
 READERS = {
     "gold.policy_scores": ("gold.latest_scores", f"role = 'champion' AND {LATEST}"),
     "gold.performance": ("gold.latest_performance", LATEST),
     "gold.drift": ("gold.latest_drift", LATEST),
-    "gold.alerts": ("gold.alerts_firing", "state = 'firing'"),
+    "gold.alerts": ("gold.alerts_firing", f"state = 'firing' AND score_date = {LAST_PAGE}"),
 }
 """Views for people, by the table that they are of: its rows of the last night that has any (one whose scores were withdrawn
-has none)."""
+has none); of alerts those of the last night, which may be none."""
 MANIFEST_FOLDER = "_symlink_format_manifest"
 
 
@@ -37,6 +38,7 @@ def ddl(engine: str, root: str, tables: Iterable[Table], partitions: Mapping[str
     if engine == "athena" and not root.startswith("s3://"):
         raise ConfigError(f"Athena reads only from S3, the lake is at {root}")
     statements: dict[str, None] = {_load_delta(): None} if engine == "duckdb" else {}
+    tables = list(tables)
     for table in tables:
         schema, name = table.name.split(".")
         path = f"{root}/{schema}/{name}"
@@ -44,9 +46,8 @@ def ddl(engine: str, root: str, tables: Iterable[Table], partitions: Mapping[str
         statements[ENGINES[engine](table.name, path)] = None
         if table.bitemporal:
             statements[_current_view(engine, table)] = None
-        if table.name in READERS:
-            statements[_reader_view(engine, table)] = None
-    return list(statements)
+    # after all tables: a view may ask another
+    return [*statements, *(_reader_view(engine, table) for table in tables if table.name in READERS)]
 
 
 def _load_delta() -> str:

@@ -34,7 +34,7 @@ def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
     gauge("covers_without_score", "covers in force without a score", night.missing)
     gauge("columns_drifted", "watched columns beyond their threshold", len(night.drifted))
     gauge("minutes_late", "minutes from the deadline to the scores", night.minutes_late)
-    gauge("dollars", "cost of the night's vCPU at the configured price", night.dollars)
+    gauge("dollars", "cost of the night's vCPU until its page, at the configured price", night.dollars)
     for why, n in night.fallbacks.items():
         gauge("scores_by_fallback", "scores by the declared fallback", n, reason=why)
     for b in night.books:

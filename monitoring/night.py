@@ -185,6 +185,7 @@ class Night(Facts):
     """Why readers no longer see these scores; None where they do."""
     vcpu_hours: float | None = None
     dollars: float | None = None
+    """Of all attempts at the night's jobs until the page was made."""
 
     @property
     def scored(self) -> int:

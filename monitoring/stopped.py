@@ -15,6 +15,7 @@ class Stopped(Facts):
     """Scores of the night that readers see, whoever put them there."""
     is_scored_by_this_run: bool
     last_published: dt.date | None
+    """The last published night whose scores stand."""
     finished: list[str]
     command: str
     usual_minutes: float | None = None
@@ -22,6 +23,8 @@ class Stopped(Facts):
     deadline: str | None = None
     drift_report: bool
     data_docs: bool
+    withdrawn: str | None = None
+    """Why this night's scores were taken back, where they were."""
 
     @property
     def books(self) -> list[Book]:
@@ -46,6 +49,8 @@ class Stopped(Facts):
             return f"Readers see this night's {self.scored:,} scores: they passed their gate before the night stopped."
         if self.scored:
             return f"Readers see the {self.scored:,} scores that an earlier run of this night published; this one changed none."
+        taken_back = f" Its own were withdrawn: {self.withdrawn.rstrip('.')}." if self.withdrawn else ""
         if self.last_published is None:
-            return "Readers see no scores: no night has been published yet."
-        return f"Readers see the scores of the night of {self.last_published}, the last published, and none of this night."
+            return f"Readers see no scores: there is no published night whose scores stand.{taken_back}"
+        last = f"Readers see the scores of the night of {self.last_published}, the last published whose scores stand"
+        return f"{last}, and none of this night.{taken_back}"

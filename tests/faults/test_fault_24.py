@@ -60,9 +60,9 @@ def test_fault_24_a_frame_that_a_registered_version_pins_is_never_touched(lake: 
     assert "does not say what frame" in str(expire_frames(lake, load_conf("local", lake=conf.lake))[1])
 
 
-@pytest.mark.parametrize("retention", [{"history": 900}, {"bronze": 400}, {"raw": 30}])
+@pytest.mark.parametrize("retention", [{"history": 900}, {"bronze": 400}, {"raw": 30}, {"scores": 90}])
 def test_a_retention_that_would_take_what_is_needed_is_a_configuration_error(tmp_path: Path, retention: dict[str, int]) -> None:
-    # three as-of dates 180 days apart, 60 days of maturity and a window of 365: 965 days
+    # three as-of dates 180 days apart, 60 days of maturity and a window of 365: 965 days; scores come of age in 60, and 31 more
     said = command(write_conf(tmp_path / "conf.yml", tmp_path, retention=retention), "tables")
     assert said.code == 2 and next(iter(retention)) in said.err, said.err
 

@@ -31,7 +31,7 @@ def test_fault_12_the_page_of_the_stopped_night_says_what_readers_see(stopped: S
     page, index = stopped.pages[0], stopped.indexes[0]
     for text in (page, index):
         assert f"The night stopped in job score: {SCORES} was not published: rows that break: relativity in (0, 50] = " in text
-        assert f"Readers see the scores of the night of {LAST}, the last published, and none of this night." in text
+        assert f"Readers see the scores of the night of {LAST}, the last published whose scores stand, and none of" in text
     assert 'class="verdict red"' in page
     assert f"<code>telematics nightly --date {NIGHT}</code>" in page
     assert f'href="../{LAST}/index.html"' in page
@@ -47,7 +47,7 @@ def test_fault_12_a_job_after_the_scores_stops_and_the_page_says_that_readers_se
     page = stopped.pages[1]
     assert "The night stopped in job drift: frames." in page
     assert f"Readers see this night&#39;s {tonight:,} scores: they passed their gate before the night stopped." in page
-    assert f"The night itself is not published; the last one that is: {LAST}." in page
+    assert f"The night itself is not published; the last one that is and whose scores stand: {LAST}." in page
     assert stopped.data[1]["finished"][-2:] == ["score", "performance"]
 
 

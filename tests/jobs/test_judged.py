@@ -138,10 +138,9 @@ def test_another_champion_is_another_comparison(book: Lake, a_day_old: Conf) -> 
         play(book, a_day_old, n, detail())
     shadow, decision = play(book, a_day_old, 3, detail(champion="9"))
     assert (shadow["champion_version"], shadow["first_shadow_date"], shadow["claims"]) == ("9", NIGHTS[3], 0)
-    # only p4 was priced by version 9; the night of age is the second, without a claim on it
+    # only p4 was priced by version 9; the night of age is the second, when it was a canary
     assert (shadow["scored"], shadow["log_evidence"]) == (1, 0.0)
-    assert (decision["since"], decision["claims"]) == (NIGHTS[3], 0)
-    assert decision["earned_car_years"] == pytest.approx(DAY)
+    assert (decision["since"], decision["claims"], decision["earned_car_years"]) == (NIGHTS[3], 0, 0.0)
     assert mature(book) == [(0, 0.0), (1, pytest.approx(0.3 * DAY)), (0, pytest.approx(0.1 * DAY))]
 
 

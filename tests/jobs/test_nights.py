@@ -1,13 +1,14 @@
 """Which night may run, and what a resume runs: on the record's logic, without a lake."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from jobs.catalog import NAMES, waves
 from jobs.nightly import NightlyOptions
-from jobs.nights import Nights, standing
+from jobs.nights import WITHDRAWAL, Nights, standing
 from lake.errors import ConfigError, NightRefused
 
 
@@ -99,6 +100,38 @@ def test_what_ran_before_an_earlier_job_ran_again_does_not_stand() -> None:
     failed = attempts(reference=1, ingest=2)
     failed[(d(5), "ingest")]["status"] = "failed"
     assert standing(d(5), failed) == {"reference"}
+
+
+def test_a_withdrawal_undoes_the_scores_that_came_before_it() -> None:
+    at = {name: dt.datetime(2026, 1, 6, 3, n) for n, name in enumerate((*NAMES[: NAMES.index("drift")], WITHDRAWAL), 1)}
+    rows: dict[tuple[dt.date, str], Any] = {
+        (d(5), name): {"job": name, "status": "finished", "started_at": t, "finished_at": t} for name, t in at.items()
+    }
+    done = standing(d(5), rows)
+    assert done == set(NAMES[: NAMES.index("score")])
+    stopped = Nights((), {d(5): done}, {}, {}, frozenset([d(5)]))
+    assert stopped.remaining(d(5)) == NAMES[NAMES.index("score") :]
+    # what had followed the scores goes with them
+    rows[(d(5), "drift")] = rows[(d(5), "score")] | {"job": "drift"}
+    assert "drift" not in standing(d(5), rows)
+    later = dt.datetime(2026, 1, 6, 4)
+    rows[(d(5), "score")] |= {"started_at": later, "finished_at": later}
+    assert standing(d(5), rows) == {*done, "score"}
+
+
+def test_scores_stand_unless_withdrawn() -> None:
+    record = replace(nights([5, 6]), withdrawn=frozenset([d(6)]), details={(d(6), WITHDRAWAL): {"reason": "no", "by": "ann"}})
+    assert (record.last_scores, record.previous_scores(d(7)), record.previous(d(7))) == (d(5), d(5), d(6))
+    assert (record.why_withdrawn(d(6)), record.why_withdrawn(d(5))) == ("no (ann)", None)
+    assert replace(record, withdrawn=frozenset([d(5), d(6)])).last_scores is None
+
+
+def test_a_published_night_without_its_scores_begins_again_at_them() -> None:
+    record = replace(nights([5]), finished={d(5): frozenset(NAMES) - {"score"}})
+    with pytest.raises(
+        NightRefused, match=r"score did not finish .*: run `telematics nightly --date 2026-01-05 --rerun --from-job score`"
+    ):
+        NightlyOptions(rerun=True, from_job="page").check(record, d(5))
 
 
 def test_an_unknown_job_is_named_with_those_there_are() -> None:

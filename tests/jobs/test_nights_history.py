@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.limits import limited
-from jobs.nights_history import deadline, lines, minutes_late, usual_minutes
+from jobs.nights_history import deadline, lines, minutes_late, seconds_taken, usual_minutes
 from lake.clock import cutoff
 from lake.conf import Nightly
 from lake.errors import TimedOut
@@ -68,6 +68,18 @@ def test_the_newest_comes_first_and_failed_attempts_cost_too() -> None:
     found = lines(nights, NIGHTLY)
     assert [x.night for x in found] == [D + dt.timedelta(days=1), D]
     assert [x.seconds for x in found] == [1080.0, 1440.0]
+
+
+def test_what_ran_beside_another_counts_once_and_a_withdrawal_is_no_job() -> None:
+    # drift and performance begin together, six and nine minutes; page ten minutes later; a night and a withdrawal span all
+    pair = [attempt("drift", 1.0), attempt("performance", 1.0, 540.0), attempt("page", 1.25, 60.0)]
+    rows = [*pair, attempt("maintain", 1.25, 30.0), attempt("night", 1.0, 9000.0, detail='{"cores": 4}')]
+    assert seconds_taken([*rows, attempt("withdrawal", 5.0, 100.0)]) == 600.0
+    (found,) = lines(rows, NIGHTLY)
+    assert (found.seconds, found.dollars) == (600.0, round(4 / 6 * 0.05, 4))
+    assert usual_minutes(rows, ["drift", "performance"]) == pytest.approx(9)
+    # of a job that ran again its last run is the rule
+    assert usual_minutes([*rows, attempt("page", 9, 120.0)], ["page"]) == pytest.approx(2)
 
 
 def test_scores_are_late_by_their_first_run() -> None:

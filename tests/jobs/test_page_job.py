@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.context import JobContext, JobResult
-from jobs.nights import Attempt, record
+from jobs.nights import WITHDRAWAL, Attempt, record
 from jobs.page import DATA, draw, run
 from lake.clock import cutoff, last_second
 from lake.conf import Conf
@@ -70,7 +70,9 @@ def book(lake: Lake) -> Lake:
         bad | {"quarantine_id": "2", "reasons": ["malformed_json", "missing:lat"]},
     )  # fmt: skip
     started = dt.datetime(2026, 3, 3, 1, tzinfo=dt.UTC)
-    record(lake, Attempt(D, "score", "test", started, started + dt.timedelta(seconds=9)), "finished", JobResult(2, "scored"))
+    for job, start, end in ((WITHDRAWAL, -9, -8), ("score", 0, 9), ("drift", 9, 39), ("performance", 9, 29)):
+        at = Attempt(D, job, "test", started + dt.timedelta(seconds=start), started + dt.timedelta(seconds=end))
+        record(lake, at, "finished", JobResult(2, "done"))
     return lake
 
 
@@ -92,7 +94,9 @@ def test_two_nights_without_drift_and_performance(book: Lake, conf: Conf) -> Non
     assert data["quarantine"] == {"malformed_json": 2, "missing:lat": 1}
     assert data["refused"] == {"b.gz": "truncated_gzip"}
     assert [(s["files"], s["refused_files"], s["read"], s["quarantined"]) for s in data["sources"]] == [(2, 1, 10, 2)]
-    assert data["seconds"] == {"score": 9.0}
+    assert data["seconds"] == {"score": 9.0, "performance": 20.0, "drift": 30.0}
+    # drift and performance ran beside each other
+    assert data["vcpu_hours"] == pytest.approx(39 * book.spark.sparkContext.defaultParallelism / 3600)
     assert [(m["name"], m["version"]) for m in data["models"]] == [("pure-premium-liability", "7")]
 
     page = (nights / f"{D}" / "index.html").read_text()

@@ -8,17 +8,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.catalog import NAMES
 from jobs.context import JobResult
 from jobs.exporting import export_scores
 from jobs.nights import Attempt, champion_of_record, read_nights, record
 from jobs.nights_history import lines
 from jobs.page import DATA, PAGE
+from jobs.stopped import facts
 from jobs.withdrawing import withdraw
 from lake.conf import Conf, Nightly
 from lake.delta import Lake
-from lake.errors import InputError
+from lake.errors import InputError, LakeError, NoChampion
 from registry.actors import Actor
-from tests.jobs.test_page_job import BEFORE, D, append, score
+from tests.jobs.test_page_job import BEFORE, D, append, context, score
 from tests.monitoring.test_page import night
 
 ANN = Actor("ann", verified=False, source="claimed")
@@ -77,6 +79,37 @@ def test_the_last_good_night_is_back(scored: Lake, conf: Conf) -> None:
     assert read_nights(scored).previous_scores(after) == D
 
 
+def test_a_night_that_stopped_after_its_scores_makes_them_again(lake: Lake, conf: Conf) -> None:
+    append(lake, "gold.policy_scores", *(score(n, d, 100.0 + n) for d in (BEFORE, D) for n in (1, 2)))
+    ran(lake, BEFORE, 1, "7")
+    before_drift = NAMES[: NAMES.index("drift")]
+    for n, job in enumerate(before_drift):
+        at = dt.datetime(2026, 3, 4, 2, n, tzinfo=dt.UTC)
+        record(lake, Attempt(D, job, "run", at, at), "finished", JobResult(2, ""))
+    folder = conf.reports_path / "nights" / f"{D}"
+    folder.mkdir(parents=True)
+    stopped = facts(context(lake, conf, D, BEFORE), "drift", LakeError("no frame"), read_nights(lake))
+    assert (stopped.scored, stopped.is_scored_by_this_run, stopped.finished) == (2, True, list(before_drift))
+    (folder / DATA).write_text(stopped.model_dump_json())
+
+    withdraw(lake, conf, D, "wrong model", ANN)
+    assert read_nights(lake).remaining(D) == NAMES[NAMES.index("score") :]
+    page, index = (folder / PAGE).read_text(), (conf.reports_path / PAGE).read_text()
+    for text in (page, index):
+        assert f"Readers see the scores of the night of {BEFORE}, the last published whose scores stand" in text
+        assert "Its own were withdrawn: wrong model (ann)." in text and "2 scores" not in text
+    assert "Finished: reference, ingest, trips, days, features<" in page
+
+
+def test_a_stopped_page_names_scores_that_stand(scored: Lake, conf: Conf) -> None:
+    withdraw(scored, conf, D, "wrong model", ANN)
+    after = D + dt.timedelta(days=1)
+    nights = read_nights(scored)
+    pages = [facts(context(scored, conf, date, BEFORE), "score", NoChampion("none"), nights) for date in (D, after)]
+    assert [p.last_published for p in pages] == [BEFORE] * 2
+    assert [p.withdrawn for p in pages] == ["wrong model (ann)", None]
+
+
 def test_only_the_newest_scores_can_be_taken_back(scored: Lake, conf: Conf) -> None:
     with pytest.raises(InputError, match=f"{D} was scored after {BEFORE} and compared with it"):
         withdraw(scored, conf, BEFORE, "x", ANN)
@@ -107,6 +140,11 @@ def test_scores_as_a_file(lake: Lake, tmp_path: Path) -> None:
     # the same scores give the same file, and nothing is left beside it
     assert export_scores(lake.root, D, tmp_path / "new" / "scores.csv").sha256 == text.sha256
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.csv"]
+
+
+def test_a_lake_where_nothing_was_scored_has_nothing_to_export(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing has been scored in the lake at"):
+        export_scores(f"{tmp_path}/lake", D, tmp_path / "a.csv")
 
 
 def test_what_cannot_be_exported_says_so_and_leaves_what_is_there(lake: Lake, tmp_path: Path) -> None:

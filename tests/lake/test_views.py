@@ -13,7 +13,7 @@ from lake import views
 from lake.delta import Lake
 from lake.errors import ConfigError
 from lake.table import MANIFESTS
-from lake.tables import DEVICES, SCORES, TABLES
+from lake.tables import ALERTS, DEVICES, NIGHTS, SCORES, TABLES
 from tests.test_notebooks import SCORE
 
 
@@ -132,6 +132,22 @@ def test_redshift_is_told_of_manifests_and_their_partitions() -> None:
     )
     with pytest.raises(ConfigError, match="Redshift reads only from S3"):
         views.ddl("redshift", "/lake", TABLES.values())
+
+
+def test_alerts_that_fire_are_those_of_the_last_page(lake: Lake) -> None:
+    alert = dict.fromkeys(("rule", "subject", "severity", "owner", "text", "runbook"), "s") | {"state": "firing", "nights": 1}
+    page = {"job": "page", "status": "finished"}
+    with duckdb.connect() as db:
+        for n, alerts in ((1, [alert, alert | {"subject": "quiet", "state": "silenced"}]), (2, [alert]), (3, [])):
+            date = day(n).date()
+            rows = {ALERTS: [x | {"score_date": date} for x in alerts], NIGHTS: [page | {"night_date": date}]}
+            for table, values in rows.items():
+                given = [tuple((dict.fromkeys(table.names) | x).values()) for x in values]
+                lake.append_once(table.name, lake.spark.createDataFrame(given, table.schema), f"{n}")
+            for statement in views.ddl("duckdb", lake.root, [ALERTS, NIGHTS]):
+                db.execute(statement)
+            found = db.execute("SELECT day(score_date), subject FROM gold.alerts_firing").fetchall()
+            assert found == [(n, "s") for _ in alerts[:1]]
 
 
 def test_readers_see_the_last_night_that_has_scores(lake: Lake) -> None:

@@ -179,8 +179,9 @@ def stopped(**changes: Any) -> Stopped:
 @pytest.mark.parametrize(
     ("changes", "seen"),
     [
-        ({}, "Readers see the scores of the night of 2026-03-01, the last published, and none of this night."),
-        ({"last_published": None}, "Readers see no scores: no night has been published yet."),
+        ({}, "see the scores of the night of 2026-03-01, the last published whose scores stand, and none of this night."),
+        ({"withdrawn": "wrong model."}, "and none of this night. Its own were withdrawn: wrong model."),
+        ({"last_published": None}, "Readers see no scores: there is no published night whose scores stand."),
         ({"scored": 1234, "is_scored_by_this_run": True}, "Readers see this night's 1,234 scores: they passed their gate"),
         ({"scored": 7, "last_published": D}, "Readers see the 7 scores that an earlier run of this night published"),
     ],
