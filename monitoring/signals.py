@@ -21,15 +21,17 @@ def _bad_records(night: Night, limits: "Limits") -> Iterable[Signal]:
     read, held = (sum(getattr(s, x) for s in night.sources) for x in ("read", "quarantined"))
     share = (held - night.withheld) / read if read else 0.0
     text = f"{share:.1%} of {read:,} records read are bad and in quarantine (at most {limits.bad_records:.1%})"
-    yield Signal("bad_records", ALL, share > limits.bad_records, text, share, limits.bad_records)
+    explains = share >= limits.explains
+    yield Signal("bad_records", ALL, share > limits.bad_records, text, share, limits.bad_records, explains=explains)
 
 
 def _volume(night: Night, limits: "Limits") -> Iterable[Signal]:
-    brought = {s.source: s.read for s in night.sources}
+    brought, every = {s.source: s.read for s in night.sources}, sum(night.usual_records.values())
     for source, usual in night.usual_records.items():
         share = brought.get(source, 0) / usual
         text = f"{source} brought {brought.get(source, 0):,} records, usually {usual:,.0f}"
-        yield Signal("volume", source, share < limits.volume, text, share, limits.volume)
+        explains = (1 - share) * usual >= limits.explains * every
+        yield Signal("volume", source, share < limits.volume, text, share, limits.volume, explains=explains)
 
 
 def _quality(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -137,6 +139,9 @@ MEASURES: dict[str, Measure] = {
     STOPPED: lambda night, limits: (),
 }
 """What a rule may watch. Of a night that stopped there is nothing else to watch."""
+EXPLAINING = ("volume", "bad_records")
+"""Measures whose signals may explain those of others. Not refused files: what they hold back is in the volume of their source,
+and one that stays in the landing is refused night after night."""
 
 
 def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:

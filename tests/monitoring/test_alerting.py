@@ -73,10 +73,24 @@ def test_past_of_another_column_does_not_count() -> None:
 
 def test_bad_data_silence_what_they_explain() -> None:
     rules = [rule(), rule(name="child", measure="c", suppressed_by=("r",))]
-    both = [signal(), signal("y", measure="c")]
+    both = [signal(explains=True), signal("y", measure="c")]
     assert states(rules, both) == [("x", "firing"), ("y", "suppressed")]
     assert states(rules, [both[1]]) == [("y", "firing")]
     assert decide(rules, both, [], [], D, [])[1].why == "explained by r"
+
+
+def test_what_nobody_is_told_of_explains_nothing() -> None:
+    child, both = rule(name="child", measure="c", suppressed_by=("r",)), [signal(explains=True), signal("y", measure="c")]
+    quiet = [Silence("r", "x", D, "a box that is gone", "ann")]
+    assert states([rule(), child], both, quiet=quiet) == [("y", "firing"), ("x", "silenced")]
+    assert states([rule(nights=2, of=2), child], both) == [("y", "firing"), ("x", "pending")]
+    # nor does what touches few of the records
+    assert states([rule(), child], [signal(), both[1]]) == [("y", "firing"), ("x", "firing")]
+    # of two, one of which is silenced, the other explains
+    assert states([rule(), child], [*both, signal("z", explains=True)], quiet=quiet)[1:] == [
+        ("x", "silenced"),
+        ("y", "suppressed"),
+    ]
 
 
 def test_a_silence_covers_its_days_and_its_subject() -> None:
@@ -186,7 +200,35 @@ def test_half_the_files_explain_the_drift_that_follows() -> None:
     assert found == {"volume": "firing", "feature_drift": "suppressed"}
 
 
+def told(one: Night, *quiet: Silence) -> dict[str, str]:
+    return {a.rule: a.state for a in decide(SHIPPED.each(), signals(one, SHIPPED.limits), [], quiet, D, [])}
+
+
+DRIFTED: dict[str, Any] = {"watched": [shift(p_value=1e-9)], "books": [book(mean_before=105.0)]}
+
+
+def test_a_box_that_is_gone_hides_neither_a_price_that_doubled_nor_drift() -> None:
+    one = night(sources=[source(read=900)], usual_records={"old": 50.0, "sim_phone": 1000.0}, **DRIFTED)
+    assert told(one) == {"volume": "firing", "mean_price": "firing", "feature_drift": "pending"}
+    silenced = told(one, Silence("volume", "old", D, "retired", "ann"))
+    assert silenced == {"mean_price": "firing", "feature_drift": "pending", "volume": "silenced"}
+
+
+def test_a_price_is_told_whatever_the_data_and_its_drift_only_where_they_do_not_explain_it() -> None:
+    few = night(sources=[source(read=500)], usual_records={"sim_phone": 1000.0}, **DRIFTED)
+    assert told(few) == {"volume": "firing", "mean_price": "firing", "feature_drift": "suppressed"}
+    for bad, state in ((99, "pending"), (100, "suppressed")):
+        held = told(night(sources=[source(quarantined=bad)], **DRIFTED))
+        assert held == {"bad_records": "firing", "mean_price": "firing", "feature_drift": state}
+
+
+def test_a_file_that_is_refused_every_night_does_not_hide_drift() -> None:
+    assert told(night(refused={"a.gz": "truncated_gzip"}, **DRIFTED))["feature_drift"] == "pending"
+
+
 RULE = "{measure: late, owner: o, severity: info, runbook: x, %s}"
+VOLUME = RULE.replace("late", "volume")
+PLAIN = VOLUME % "of: 1"
 LIMITS = "{bad_records: 0.01, volume: 0.5, fallback: 0.5, mean_change: 0.05, mature_days: 60}"
 
 
@@ -197,7 +239,19 @@ LIMITS = "{bad_records: 0.01, volume: 0.5, fallback: 0.5, mean_change: 0.05, mat
         ("rules: {}", "limits"),
         (f"limits: {LIMITS}\nrules: {{a: {{measure: lat, owner: o, severity: info, runbook: x}}}}", "unknown measure 'lat'"),
         (f"limits: {LIMITS}\nrules: {{a: {RULE % 'nights: 3'}}}", "nights is 3 of 1: it would never be told"),
-        (f"limits: {LIMITS}\nrules: {{a: {RULE % 'suppressed_by: [a]'}}}", "rules.a.suppressed_by: a is no other rule"),
+        (
+            f"limits: {LIMITS}\nrules: {{a: {RULE % 'suppressed_by: [a]'}}}",
+            "rules.a.suppressed_by: a is no rule of volume or bad",
+        ),
+        (f"limits: {LIMITS}\nrules: {{a: {RULE % 'suppressed_by: [b]'}, b: {RULE % 'of: 1'}}}", "suppressed_by: b is no rule of"),
+        (
+            f"limits: {LIMITS}\nrules: {{a: {RULE.replace('info', 'critical') % 'suppressed_by: [b]'}}}",
+            "is told whatever explains it",
+        ),
+        (
+            f"limits: {LIMITS}\nrules: {{a: {RULE % 'suppressed_by: [b]'}, b: {VOLUME % 'suppressed_by: [c]'}, c: {PLAIN}}}",
+            "suppressed_by: b is no rule of volume or bad_records that nothing suppresses",
+        ),
         (f"limits: {LIMITS}\nrules: {{a: {RULE % 'nigths: 3'}}}", "nigths"),
     ],
 )
