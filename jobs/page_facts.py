@@ -11,6 +11,7 @@ from expectations.row_rules import POSITION_IS_NOT_KEPT
 from jobs.context import JobContext, cores
 from jobs.nights import read_nights
 from jobs.nights_history import SECONDS_AN_HOUR, minutes_late
+from jobs.page_fallbacks import counts, usual
 from lake.features import FEATURES
 from monitoring.night import Book, Mover, Outcome, Shift, Source
 from registry.store import CHAMPION
@@ -62,6 +63,7 @@ def books(rows: list[Row], date: dt.date, previous: dt.date | None) -> list[Book
         entry[0] += r["rows"]
         entry[1] += r["total"]
     means = {k: total / n for k, (n, total) in sums.items()}
+    now, lately = counts(rows, date), usual(rows, (previous or NEVER, date - WEEK))
     found = []
     for (day, coverage, currency), (n, total) in sorted(sums.items()):
         if day == date:
@@ -70,6 +72,7 @@ def books(rows: list[Row], date: dt.date, previous: dt.date | None) -> list[Book
                 coverage=coverage, currency=currency, scored=int(n), mean=total / n, total=total,
                 mean_before=means.get(before), total_before=sums[before][1] if before in sums else None,
                 mean_week_before=means.get((date - WEEK, coverage, currency)),
+                fallbacks=now.get((coverage, currency), {}), usual_fallbacks=lately.get((coverage, currency)),
             ))  # fmt: skip
     return found
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from monitoring.alerting import Signal
-from monitoring.night import Night, Shift
+from monitoring.night import FEW_COVERS, Book, Night, Shift
 from monitoring.stopped import Stopped
 
 if TYPE_CHECKING:
@@ -44,9 +44,25 @@ def _unscored(night: Night, limits: "Limits") -> Iterable[Signal]:
 
 
 def _fallback(night: Night, limits: "Limits") -> Iterable[Signal]:
-    share = night.fallback / night.scored if night.scored else 0.0
-    text = f"{share:.0%} of the scores are the fallback's (at most {limits.fallback:.0%})"
-    yield Signal("fallback_share", ALL, share > limits.fallback, text, share, limits.fallback)
+    for book in night.books:
+        share, beyond = book.fallback / book.scored, book.fallback >= max(limits.fallback * book.scored, FEW_COVERS)
+        text = f"{share:.0%} of the scores of {book.coverage} in {book.currency} are the fallback's (limit {limits.fallback:.0%})"
+        yield Signal("fallback_share", f"{book.coverage} {book.currency}", beyond, text, share, limits.fallback)
+
+
+def _fallback_rise(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for book in night.books:
+        if book.usual_fallbacks is not None:
+            for reason, n in book.fallbacks.items():
+                yield _rise(book, reason, n, book.usual_fallbacks.get(reason, 0.0), limits.fallback_rise)
+
+
+def _rise(book: Book, reason: str, n: int, usual: float, limit: float) -> Signal:
+    scores = f"{n:,} of {book.scored:,} scores of {book.coverage} in {book.currency}"
+    text = f"{scores} are the fallback's for {reason.replace('_', ' ')}: {n / book.scored:.0%}, lately {usual:.0%}"
+    more = n - usual * book.scored
+    beyond = more >= max(limit * book.scored, FEW_COVERS)
+    return Signal("fallback_rise", f"{book.coverage} {book.currency} {reason}", beyond, text, more / book.scored, limit)
 
 
 def _mean_price(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -126,6 +142,7 @@ MEASURES: dict[str, Measure] = {
     "quality_warnings": _quality,
     "covers_without_score": _unscored,
     "fallback_share": _fallback,
+    "fallback_rise": _fallback_rise,
     "mean_price": _mean_price,
     "feature_drift": _drift("feature", "feature_drift"),
     "daily_drift": _drift("daily", "daily_drift"),

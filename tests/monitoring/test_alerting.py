@@ -131,6 +131,11 @@ def seen(one: Night, measure: str) -> list[tuple[str, bool]]:
 LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
 
 
+def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) -> dict[str, Any]:
+    lately = {"missing_feature": 0.1} if usual is None else usual
+    return {"books": [book(scored=scored, fallbacks={"missing_feature": n}, usual_fallbacks=lately)]}
+
+
 @pytest.mark.parametrize(
     ("measure", "changes", "found"),
     [
@@ -143,8 +148,15 @@ LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
         ("volume", {"usual_records": {"sim_phone": 1000.0}}, [("sim_phone", True)]),
         ("quality_warnings", {"warnings": ["gold.x: too few"]}, [("gold.x", True)]),
         ("covers_without_score", {"missing": 1}, [("all", True)]),
-        ("fallback_share", {"fallbacks": {"no_trips": 45}}, [("all", False)]),
-        ("fallback_share", {"fallbacks": {"no_trips": 46}}, [("all", True)]),
+        ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 4})]}, [("liability EUR", False)]),
+        ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 5})]}, [("liability EUR", True)]),
+        ("fallback_share", {"books": [book(scored=9, fallbacks={"no_trips": 9})]}, [("liability EUR", False)]),
+        ("fallback_rise", {"books": [book(fallbacks={"no_trips": 44})]}, []),
+        ("fallback_rise", fallen(149), [("liability EUR missing_feature", False)]),
+        ("fallback_rise", fallen(150), [("liability EUR missing_feature", True)]),
+        # nine covers are few, however small the book
+        ("fallback_rise", fallen(9, scored=20, usual={}), [("liability EUR missing_feature", False)]),
+        ("fallback_rise", fallen(10, scored=20, usual={}), [("liability EUR missing_feature", True)]),
         # 210 / 201 = 1.0448, 210 / 199 = 1.0553
         ("mean_price", {"books": [book(mean_before=201.0)]}, [("liability EUR", False)]),
         ("mean_price", {"books": [book(mean_before=199.0)]}, [("liability EUR", True)]),
@@ -220,6 +232,14 @@ def test_a_price_is_told_whatever_the_data_and_its_drift_only_where_they_do_not_
     for bad, state in ((99, "pending"), (100, "suppressed")):
         held = told(night(sources=[source(quarantined=bad)], **DRIFTED))
         assert held == {"bad_records": "firing", "mean_price": "firing", "feature_drift": state}
+
+
+def test_a_rise_of_the_fallback_says_of_whom_and_why() -> None:
+    (one,) = [s for s in signals(night(**fallen(490)), SHIPPED.limits) if s.measure == "fallback_rise"]
+    assert one.text == "490 of 1,000 scores of liability in EUR are the fallback's for missing feature: 49%, lately 10%"
+    assert (one.value, one.limit) == (pytest.approx(0.39), 0.05)
+    # volume explains neither: what a price is made of is told
+    assert told(night(usual_records={"sim_phone": 1000.0}, **fallen(490))) == {"volume": "firing", "fallback_rise": "firing"}
 
 
 def test_a_file_that_is_refused_every_night_does_not_hide_drift() -> None:

@@ -73,6 +73,15 @@ MISSING = {"missing": 3, "alerts": [raised(text="3 of 90 covers in force have no
         ({"books": []}, "red", "no policy was scored"),
         ({"missing": 3}, "red", "3 of 90 covers in force have no score"),
         ({"fallbacks": {"no_trips": 90}}, "red", "every score is the fallback's"),
+        (
+            {"books": [book(scored=50), book(coverage="theft", scored=50, fallbacks={"missing_feature": 50})]},
+            "red",
+            "looking: every score of theft in EUR is the fallback's, none the model's.",
+        ),
+        ({"books": [book(), book(coverage="theft", scored=2, fallbacks={"no_trips": 2})]}, "red", "every score of theft in EUR"),
+        # two covers of a coverage that has a price of the model are few
+        ({"books": [book(), book(currency="CZK", scored=2, fallbacks={"no_trips": 2})]}, "green", "nothing needs attention"),
+        ({"books": [book(), book(currency="CZK", scored=10, fallbacks={"no_trips": 10})]}, "red", "of liability in CZK"),
         ({"withdrawn": "wrong model"}, "red", "the scores were withdrawn: wrong model"),
         ({"alerts": [raised()]}, "amber", "please look: seen."),
         ({"alerts": [raised(subject=f"x{n}") for n in range(5)]}, "amber", "5 alerts of feature drift: x0, x1, x2 and 2 more"),
