@@ -21,6 +21,12 @@ TIMEOUT_S = 10
 ATTEMPTS = 3
 MAX_SUBJECT = 100
 """Of an SNS message, in ASCII."""
+MAX_BODY = 30_000
+"""Bytes of a message. SNS takes 256 KiB, Slack shows 40,000 characters, and nobody reads as much."""
+LISTED = 10
+"""Alerts of a rule in a message."""
+MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
+"""Characters that PagerDuty takes."""
 RATE_LIMITED, SERVER_ERROR = 429, 500
 
 
@@ -34,12 +40,26 @@ class Message:
 
     def key(self, alert: Alert) -> str:
         """Says that two messages are about one thing, whatever the night."""
-        return f"{alert.rule}/{alert.subject}"
+        return f"{alert.rule}/{alert.subject}"[:MAX_DEDUP_KEY]
 
     @property
     def lines(self) -> list[str]:
-        """One an alert."""
-        return [f"[{a.severity}] {a.rule}: {a.text} ({a.owner}; {a.runbook})" for a in self.alerts]
+        """One an alert, as long as a rule has not too many; then how many more each has."""
+        by_rule: dict[str, list[Alert]] = {}
+        for alert in self.alerts:
+            by_rule.setdefault(alert.rule, []).append(alert)
+        shown = (a for found in by_rule.values() for a in found[:LISTED])
+        lines = [f"[{a.severity}] {a.rule}: {a.text} ({a.owner}; {a.runbook})" for a in shown]
+        more = [f"and {n} more of {rule}, which are on the page" for rule, x in by_rule.items() if (n := len(x) - LISTED) > 0]
+        return [*lines, *more]
+
+
+def fitting(lines: Iterable[str]) -> list[str]:
+    """As many lines from the first on as a message may have."""
+    lines, size, kept = list(lines), 0, 0
+    while kept < len(lines) and (size := size + len(lines[kept].encode()) + 1) <= MAX_BODY:
+        kept += 1
+    return lines if kept == len(lines) else [*lines[:kept], "and more, which are on the page"]
 
 
 class _Busy(Exception):
@@ -87,21 +107,22 @@ def _to_sns(message: Message, channels: Channels) -> None:
 
     region = str(channels.sns).split(":")[3]
     subject = f"Telematics night {message.date}: {len(message.alerts)} alert(s)".encode("ascii", "replace").decode()
-    body = "\n".join([*message.lines, message.page])
+    body = "\n".join([*fitting(message.lines), message.page])
     boto3.client("sns", region_name=region).publish(TopicArn=str(channels.sns), Subject=subject[:MAX_SUBJECT], Message=body)
 
 
 def _to_webhook(message: Message, channels: Channels) -> None:
     # <, > and & are the only characters that mean something in such a message
-    lines = "\n".join(message.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    _post(str(channels.webhook), {"text": f"Night {message.date}: {len(message.alerts)} alert(s)\n{lines}\n{message.page}"})
+    lines = (x.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for x in message.lines)
+    text = "\n".join([f"Night {message.date}: {len(message.alerts)} alert(s)", *fitting(lines), message.page])
+    _post(str(channels.webhook), {"text": text})
 
 
 def _to_pagerduty(message: Message, channels: Channels) -> None:
     for alert in message.alerts:
         if alert.severity == "critical":
             payload = {
-                "summary": f"{alert.rule}: {alert.text}"[:1024], "severity": alert.severity, "source": "telematics night",
+                "summary": f"{alert.rule}: {alert.text}"[:MAX_SUMMARY], "severity": alert.severity, "source": "telematics night",
                 "custom_details": {"night": f"{message.date}", "owner": alert.owner, "runbook": alert.runbook},
             }  # fmt: skip
             event = {"routing_key": channels.pagerduty_key, "event_action": "trigger", "dedup_key": message.key(alert)}

@@ -140,6 +140,8 @@ class Source(Facts):
     accepted: int
     duplicate: int
     quarantined: int
+    refused: dict[str, str] = {}
+    """The first few refused files, with why."""
 
 
 class Model(Facts):
@@ -169,7 +171,8 @@ class Night(Facts):
     quarantine: dict[str, int]
     withheld: int = 0
     """Records in quarantine only because nothing allows their use: no policy or no consent. They are not bad data."""
-    refused: dict[str, str]
+    refused: dict[str, str] = {}
+    """Of older pages, which had every refused file; now a source has the first few of its own."""
     warnings: list[str]
     models: list[Model]
     seconds: dict[str, float]

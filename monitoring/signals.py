@@ -1,6 +1,7 @@
 """The figures of a night that rules watch, from what is on its page: one place says when each is beyond its limit."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.alerting import Signal
@@ -11,10 +12,18 @@ if TYPE_CHECKING:
     from monitoring.rules import Limits
 
 ALL = "all"
+MAX_TEXT = 500
 
 
 def _refused(night: Night, limits: "Limits") -> Iterable[Signal]:
-    yield from (Signal("files_refused", name, True, f"file {name} was refused: {why}") for name, why in night.refused.items())
+    """One a file, so that a file that will never come right can be silenced by its name; one a source where there are many."""
+    for s in night.sources:
+        if s.refused_files > len(s.refused):
+            some = ", ".join(f"{name} ({why})" for name, why in s.refused.items())
+            text = f"{s.refused_files:,} of {s.files:,} files of {s.source} were refused, among them {some}"
+            yield Signal("files_refused", s.source, True, text, float(s.refused_files), 0.0)
+        else:
+            yield from (Signal("files_refused", name, True, f"file {name} was refused: {why}") for name, why in s.refused.items())
 
 
 def _bad_records(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -35,7 +44,11 @@ def _volume(night: Night, limits: "Limits") -> Iterable[Signal]:
 
 
 def _quality(night: Night, limits: "Limits") -> Iterable[Signal]:
-    yield from (Signal("quality_warnings", x.partition(": ")[0], True, x) for x in night.warnings)
+    by_table: dict[str, list[str]] = {}
+    for warning in night.warnings:
+        table, _, found = warning.partition(": ")
+        by_table.setdefault(table, []).append(found)
+    yield from (Signal("quality_warnings", table, True, f"{table}: {'; '.join(found)}") for table, found in by_table.items())
 
 
 def _unscored(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -165,4 +178,13 @@ def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
     if isinstance(night, Stopped):
         return [Signal(STOPPED, ALL, True, f"{night.sentence} {night.readers_see} Run `{night.command}`.")]
-    return [s for measure in MEASURES.values() for s in measure(night, limits)]
+    found: dict[tuple[str, str], Signal] = {}
+    for signal in (s for measure in MEASURES.values() for s in measure(night, limits)):
+        # a file that two sources take for theirs is one subject
+        found.setdefault((signal.measure, signal.subject), signal)
+    return [replace(s, text=cut(s.text)) for s in found.values()]
+
+
+def cut(text: str) -> str:
+    """Names of files and what was observed may be of any length, and hundreds of alerts stand on one page."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"

@@ -11,9 +11,9 @@ from jobs.silences import end, keep_silence, silences
 from lake.conf import CONF_FOLDER, Conf
 from lake.errors import ConfigError, InputError
 from monitoring.alerting import Past, Rule, Signal, Silence, decide, significant
-from monitoring.night import Decision, Night
+from monitoring.night import Decision, Night, Source
 from monitoring.rules import load_rules
-from monitoring.signals import MEASURES, moved, signals
+from monitoring.signals import MAX_TEXT, MEASURES, moved, signals
 from tests.monitoring.test_page import book, night, outcome, shadow, shift, source, stopped
 
 D = dt.date(2026, 3, 10)
@@ -131,6 +131,10 @@ def seen(one: Night, measure: str) -> list[tuple[str, bool]]:
 LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
 
 
+def refusing(n: int, **changes: Any) -> Source:
+    return source(refused_files=n, files=9, refused={f"{x}.gz": "truncated_gzip" for x in range(min(n, 3))}, **changes)
+
+
 def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) -> dict[str, Any]:
     lately = {"missing_feature": 0.1} if usual is None else usual
     return {"books": [book(scored=scored, fallbacks={"missing_feature": n}, usual_fallbacks=lately)]}
@@ -139,14 +143,18 @@ def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) ->
 @pytest.mark.parametrize(
     ("measure", "changes", "found"),
     [
-        ("files_refused", {"refused": {"a.gz": "truncated_gzip"}}, [("a.gz", True)]),
+        ("files_refused", {"sources": [refusing(2)]}, [("0.gz", True), ("1.gz", True)]),
+        ("files_refused", {"sources": [refusing(3)]}, [(f"{n}.gz", True) for n in range(3)]),
+        # many are one alert, and a file that two sources take for theirs is one
+        ("files_refused", {"sources": [refusing(4)]}, [("sim_phone", True)]),
+        ("files_refused", {"sources": [refusing(1), refusing(1, source="b")]}, [("0.gz", True)]),
         ("bad_records", {"sources": [source(quarantined=10)]}, [("all", False)]),
         ("bad_records", {"sources": [source(quarantined=11)]}, [("all", True)]),
         ("bad_records", {"sources": [source(quarantined=11)], "withheld": 1}, [("all", False)]),
         ("volume", {"sources": [source(read=600)], "usual_records": {"sim_phone": 1000.0}}, [("sim_phone", False)]),
         ("volume", {"sources": [source(read=599)], "usual_records": {"sim_phone": 1000.0}}, [("sim_phone", True)]),
         ("volume", {"usual_records": {"sim_phone": 1000.0}}, [("sim_phone", True)]),
-        ("quality_warnings", {"warnings": ["gold.x: too few"]}, [("gold.x", True)]),
+        ("quality_warnings", {"warnings": ["gold.x: too few", "gold.x: too old"]}, [("gold.x", True)]),
         ("covers_without_score", {"missing": 1}, [("all", True)]),
         ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 4})]}, [("liability EUR", False)]),
         ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 5})]}, [("liability EUR", True)]),
@@ -243,7 +251,18 @@ def test_a_rise_of_the_fallback_says_of_whom_and_why() -> None:
 
 
 def test_a_file_that_is_refused_every_night_does_not_hide_drift() -> None:
-    assert told(night(refused={"a.gz": "truncated_gzip"}, **DRIFTED))["feature_drift"] == "pending"
+    assert told(night(sources=[refusing(1)], **DRIFTED))["feature_drift"] == "pending"
+
+
+def test_what_is_refused_and_what_is_warned_of_is_said_in_one_text_that_has_an_end() -> None:
+    def text(measure: str, **changes: Any) -> str:
+        (found,) = [s.text for s in signals(night(**changes), SHIPPED.limits) if s.measure == measure]
+        return found
+
+    names = ", ".join(f"{n}.gz (truncated_gzip)" for n in range(3))
+    assert text("files_refused", sources=[refusing(5000)]) == f"5,000 of 9 files of sim_phone were refused, among them {names}"
+    assert text("quality_warnings", warnings=["gold.x: too few", "gold.x: old: 9"]) == "gold.x: too few; old: 9"
+    assert text("quality_warnings", warnings=["gold.x: " + "x" * 9999]) == f"gold.x: {'x' * (MAX_TEXT - 9)}…"
 
 
 RULE = "{measure: late, owner: o, severity: info, runbook: x, %s}"

@@ -3,7 +3,8 @@
 import datetime as dt
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lake.conf import Channels
 from monitoring.alerting import Alert
-from monitoring.channels import ATTEMPTS, Message, send
+from monitoring.channels import ATTEMPTS, MAX_BODY, Message, fitting, send
 from monitoring.metrics import metrics, to_gateway, to_textfile
 from tests.monitoring.test_page import D, book, night, raised, source, stopped
 
@@ -62,9 +63,9 @@ class Listener:
         return [json.loads(body) for _, body in self.got]
 
 
-@pytest.fixture
-def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+@contextmanager
+def listening() -> Iterator[Listener]:
+    """A server while it is needed."""
     found = Listener()
     thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
     thread.start()
@@ -72,6 +73,13 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     found.server.shutdown()
     found.server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with listening() as found:
+        yield found
 
 
 def test_a_webhook_gets_one_message_that_slack_reads(listener: Listener) -> None:
@@ -83,6 +91,22 @@ def test_a_webhook_gets_one_message_that_slack_reads(listener: Listener) -> None
         "[warning] late: late (data-engineering; docs/x.md)",
         PAGE,
     ]
+
+
+def test_a_message_has_an_end_and_says_what_it_leaves_out(listener: Listener) -> None:
+    drifted = [alert(rule="feature_drift", subject=f"x{n}", text=f"x{n}") for n in range(500)]
+    assert send(message(*drifted, alert(rule="late", text="late")), Channels(webhook=listener.address)) == []
+    lines = listener.bodies[0]["text"].splitlines()
+    # one rule's alerts leave room for another's
+    assert [lines[0], *lines[10:]] == [
+        "Night 2026-03-02: 501 alert(s)", "[critical] feature_drift: x9 (data-engineering; docs/x.md)",
+        "[critical] late: late (data-engineering; docs/x.md)", "and 490 more of feature_drift, which are on the page", PAGE,
+    ]  # fmt: skip
+    every = message(*(alert(rule=f"r{n % 50}", text="&" * 500) for n in range(500)))
+    assert send(every, Channels(webhook=listener.address)) == []
+    text = listener.bodies[1]["text"]
+    assert len(text) < 40_000 and text.splitlines()[-2:] == ["and more, which are on the page", PAGE]
+    assert fitting(["a", "b"]) == ["a", "b"] and fitting(["ü" * (MAX_BODY // 2)]) == ["and more, which are on the page"]
 
 
 def test_pagerduty_gets_critical_ones_once_a_subject(listener: Listener) -> None:
@@ -126,8 +150,8 @@ def test_nothing_is_sent_of_nothing(listener: Listener) -> None:
     assert send(Message(D, PAGE, ()), Channels(webhook=listener.address)) == [] and listener.got == []
 
 
-@mock_aws
-def test_sns_gets_subject_and_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def subscribed(monkeypatch: pytest.MonkeyPatch) -> tuple[str, Callable[[], dict[str, str]]]:
+    """A topic of moto's, and how to take the next message that its subscriber got."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     topic = boto3.client("sns", region_name="us-east-1").create_topic(Name="alerts")["TopicArn"]
@@ -135,8 +159,14 @@ def test_sns_gets_subject_and_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     url = queue.create_queue(QueueName="q")["QueueUrl"]
     arn = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     boto3.client("sns", region_name="us-east-1").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return topic, lambda: json.loads(queue.receive_message(QueueUrl=url)["Messages"][0]["Body"])
+
+
+@mock_aws
+def test_sns_gets_subject_and_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    topic, received = subscribed(monkeypatch)
     assert send(message(), Channels(sns=topic)) == []
-    body = json.loads(queue.receive_message(QueueUrl=url)["Messages"][0]["Body"])
+    body = received()
     assert body["Subject"] == "Telematics night 2026-03-02: 2 alert(s)"
     assert body["Message"].splitlines()[-1] == PAGE
 

@@ -36,7 +36,7 @@ def outcome(**changes: Any) -> Outcome:
 def night(**changes: Any) -> Night:
     row: dict[str, Any] = {
         "date": D, "previous": None, "in_force": 90, "missing": 0, "books": [book()], "fallbacks": {"no_trips": 4}, "moved": {},
-        "movers": [], "outcomes": [], "shifts": [], "columns_watched": 63, "sources": [], "quarantine": {}, "refused": {},
+        "movers": [], "outcomes": [], "shifts": [], "columns_watched": 63, "sources": [], "quarantine": {},
         "warnings": [], "models": [], "seconds": {}, "drift_report": False, "data_docs": False,
     }  # fmt: skip
     return Night(**(row | changes))
@@ -122,8 +122,9 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     )
     full = night(
         previous=D - dt.timedelta(days=1), books=[book(mean_before=209.0)], movers=[mover] * 10, outcomes=[outcome()] * 40,
-        shifts=[shift(kind=k) for k in ("feature", "daily", "reason") for _ in range(63)], sources=[source()],
-        quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
+        shifts=[shift(kind=k) for k in ("feature", "daily", "reason") for _ in range(63)],
+        sources=[source(source=evil, refused_files=2, refused={evil: evil})],
+        quarantine={evil: 5}, warnings=[evil],
         models=[Model(name="m", version="7", frame="abcdef0123456789", features="v1")], seconds={"ingest": 3.21},
         moved={"5%": 9}, drift_report=True, data_docs=True, deadline="06:00 UTC", minutes_late=-12.4, vcpu_hours=4.0,
         dollars=0.244, alerts=[raised(text=evil, subject=evil, why=evil)],
@@ -148,6 +149,21 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
         assert f">{section}" in page
     assert "<strong>Not scored:</strong> &lt;script&gt;" in page and ">+3.5<" in page
     assert "12 min</b>before the deadline of 06:00 UTC" in page and "$0.24</b>for 4 vCPU-hours" in page
+
+
+def test_a_page_of_thousands_of_alerts_and_warnings_is_small_and_says_what_it_leaves_out() -> None:
+    every = [raised(subject=f"x{n}", text=f"{n}:" + "<" * 497) for n in range(5000)]
+    sources = [source(refused_files=5000, refused={f"{n}.gz": "truncated_gzip" for n in range(3)})]
+    page = render_night(night(alerts=every, warnings=["w" * 500] * 999, sources=sources), None, None)
+    assert len(page.encode()) < MAX_BYTES
+    assert "199:&lt;" in page and "200:&lt;" not in page
+    assert "And 4,800 more: <code>telematics alerts list --date 2026-03-02 --all --limit 5000</code>" in page
+    assert "And 799 more." in page and "(truncated_gzip) and 4,997 more</li></ul>" in page
+
+
+def test_the_data_of_an_older_page_are_read_and_drawn() -> None:
+    older = night(sources=[source(refused_files=1)]).model_dump(exclude_defaults=True) | {"refused": {"a.gz": "truncated_gzip"}}
+    assert "Refused of sim_phone: and 1 more" in render_night(Night(**older), None, None)
 
 
 def test_the_list_has_the_newest_night_first() -> None:
