@@ -80,7 +80,8 @@ class Silence:
 
 @dataclass(frozen=True)
 class Alert:
-    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` is of other states."""
+    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` is of other states;
+    `owed` are the channels that it is still to be sent to."""
 
     rule: str
     subject: str
@@ -93,6 +94,7 @@ class Alert:
     value: float | None
     limit: float | None
     why: str = ""
+    owed: tuple[str, ...] = ()
 
 
 def decide(
