@@ -50,8 +50,10 @@ class Message:
 
     def without(self, part: "Message", channel: str) -> "Message":
         """The message once a channel has taken a part of it."""
-        taken = {self.key(a) for a in part.alerts}
-        rest = (replace(a, owed=tuple(x for x in a.owed if x != channel)) if self.key(a) in taken else a for a in self.alerts)
+        taken = {(a.rule, a.subject) for a in part.alerts}
+        rest = (
+            replace(a, owed=tuple(x for x in a.owed if x != channel)) if (a.rule, a.subject) in taken else a for a in self.alerts
+        )
         return replace(self, alerts=tuple(rest))
 
     def key(self, alert: Alert) -> str:
