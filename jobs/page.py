@@ -48,15 +48,14 @@ def collect(ctx: JobContext, reports: Path) -> Night:
     watched, attempts = facts.watched(ctx), facts.attempts(ctx)
     vcpu_hours, dollars = facts.spent(ctx, attempts)
     deadline, late = facts.lateness(ctx, attempts)
-    sources, refused = facts.received(ctx)
     quarantine, withheld = facts.quarantine(ctx)
     docs = reports / "data-docs" / f"{ctx.date}"
     return Night(
         date=ctx.date, previous=ctx.previous_scores, in_force=in_force, missing=missing,
         books=facts.books(totals, ctx.date, ctx.previous_scores), fallbacks=facts.fallbacks(tonight), moved=facts.moved(tonight),
         movers=facts.movers(ctx), outcomes=facts.outcomes(ctx), shifts=facts.strongest(watched), watched=watched,
-        columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=sources,
-        quarantine=quarantine, withheld=withheld, refused=refused, warnings=_warnings(docs), models=about.models(tonight),
+        columns_watched=sum(s.kind in AGAINST_FRAME for s in watched), sources=facts.received(ctx),
+        quarantine=quarantine, withheld=withheld, warnings=_warnings(docs), models=about.models(tonight),
         usual_records=facts.usual_records(ctx), cached_models=about.cached_models(ctx), vcpu_hours=vcpu_hours, dollars=dollars,
         deadline=deadline, minutes_late=late, shadows=about.shadows(ctx), decisions=about.decisions(ctx),
         seconds=facts.seconds(attempts), drift_report=has_drift_report(reports, ctx.date), data_docs=has_site(reports, ctx.date),

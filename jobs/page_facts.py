@@ -12,6 +12,7 @@ from jobs.catalog import NAMES
 from jobs.context import JobContext, cores
 from jobs.nights import read_nights
 from jobs.nights_history import cost, minutes_late, seconds_taken
+from jobs.page_fallbacks import counts, usual
 from jobs.score_change import OTHERS
 from lake.features import FEATURES
 from monitoring.night import Book, Mover, Outcome, Shift, Source
@@ -24,6 +25,8 @@ WEEK = dt.timedelta(days=7)
 NEVER = dt.date.min
 MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
 """Rows shown of each table."""
+REFUSED_FILES = 3
+"""Named of a source."""
 MOVES = (0.05, 0.10, 0.25)
 """Relative changes whose policies are counted, as in the champion diff."""
 PERSISTENCE_NIGHTS = 5
@@ -66,6 +69,7 @@ def books(rows: list[Row], date: dt.date, previous: dt.date | None) -> list[Book
         entry[0] += r["rows"]
         entry[1] += r["total"]
     means = {k: total / n for k, (n, total) in sums.items()}
+    now, lately = counts(rows, date), usual(rows, (previous or NEVER, date - WEEK))
     found = []
     for (day, coverage, currency), (n, total) in sorted(sums.items()):
         if day == date:
@@ -74,6 +78,7 @@ def books(rows: list[Row], date: dt.date, previous: dt.date | None) -> list[Book
                 coverage=coverage, currency=currency, scored=int(n), mean=total / n, total=total,
                 mean_before=means.get(before), total_before=sums[before][1] if before in sums else None,
                 mean_week_before=means.get((date - WEEK, coverage, currency)),
+                fallbacks=now.get((coverage, currency), {}), usual_fallbacks=lately.get((coverage, currency)),
             ))  # fmt: skip
     return found
 
@@ -189,8 +194,8 @@ def _shift(r: Row, nights: dict[Any, int]) -> Shift:
     )  # fmt: skip
 
 
-def received(ctx: JobContext) -> tuple[list[Source], dict[str, str]]:
-    """(what each source brought, refused files with why) of the files the night took, or that were loaded by hand for it."""
+def received(ctx: JobContext) -> list[Source]:
+    """What each source brought, in the files the night took, or that were loaded by hand for it."""
     by_hand = F.col("batch_date").isNull() & _new(ctx)
     ledger = ctx.lake.read("bronze.ledger").where(on_date(ctx, "batch_date") | by_hand)
     sums = [F.sum(x).alias(x) for x in ("read", "accepted", "duplicate", "quarantined")]
@@ -198,11 +203,14 @@ def received(ctx: JobContext) -> tuple[list[Source], dict[str, str]]:
         F.count_if(F.col("status") == s).alias(n)
         for s, n in (("duplicate_file", "duplicate_files"), ("refused", "refused_files"))
     ]
-    bad = F.collect_list(F.when(F.col("status") == "refused", F.struct("source_file", "reason"))).alias("bad")
-    rows = ledger.groupBy("source", "target").agg(F.count(F.lit(1)).alias("files"), *files, *sums, bad).collect()
-    refused = {x["source_file"]: x["reason"] or "" for r in rows for x in r["bad"]}
-    facts = [Source(**{k: v for k, v in r.asDict().items() if k != "bad"}) for r in rows]
-    return sorted(facts, key=lambda s: (s.target, s.source)), refused
+    bad = F.collect_set(F.when(F.col("status") == "refused", F.struct("source_file", "reason")))
+    first = F.slice(F.array_sort(bad), 1, REFUSED_FILES).alias("first")
+    rows = ledger.groupBy("source", "target").agg(F.count(F.lit(1)).alias("files"), *files, *sums, first).collect()
+    return sorted((_source(**r.asDict()) for r in rows), key=lambda s: (s.target, s.source))
+
+
+def _source(first: list[Row], **sums: Any) -> Source:
+    return Source(**sums, refused={r["source_file"]: r["reason"] or "" for r in first})
 
 
 def quarantine(ctx: JobContext) -> tuple[dict[str, int], int]:

@@ -134,6 +134,13 @@ ALERTS = Table(
         Column("limit", "double", "", "from where it is beyond"),
         Column("why", "string", "", "why it is not firing"),
         Column("runbook", "string", "", "what to do", nullable=False),
+        Column(
+            "owed",
+            "array<string>",
+            "",
+            "channels that have not taken it: they get it on a rerun or one of the next nights",
+            operational=True,
+        ),
     ),
     key=("score_date", "rule", "subject"),
     partition_by=("score_date",),

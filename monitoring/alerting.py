@@ -6,7 +6,7 @@ have been so before anybody is told, who is told, and which other rules' alerts 
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
@@ -20,8 +20,8 @@ class Rule:
     """How the signals of a measure become alerts.
 
     `nights` of the last `of` published nights must be beyond. With `false_discovery_rate`, of the signals that have a p-value
-    only those count that survive Benjamini and Hochberg (1995) at that rate. While a rule of `suppressed_by` is beyond tonight,
-    this one's signals tell nobody anything new.
+    only those count that survive Benjamini and Hochberg (1995) at that rate. While somebody is told of a signal of a rule in
+    `suppressed_by` that `explains` others, this one's tell nobody anything new.
     """
 
     name: str
@@ -37,7 +37,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Signal:
-    """A figure of tonight: `subject` is the column, source or segment it is of; `text` says it in original units."""
+    """A figure of tonight: `subject` is the column, source or segment it is of; `text` says it in original units. `explains`:
+    it touches so many of the night's records that what other rules see may come of it."""
 
     measure: str
     subject: str
@@ -46,6 +47,7 @@ class Signal:
     value: float | None = None
     limit: float | None = None
     p_value: float | None = None
+    explains: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Silence:
 
 @dataclass(frozen=True)
 class Alert:
-    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` is of other states."""
+    """A signal beyond its limit under a rule. Only `firing` ones are sent; `nights` counts tonight; `why` is of other states;
+    `owed` are the channels that it is still to be sent to."""
 
     rule: str
     subject: str
@@ -91,6 +94,7 @@ class Alert:
     value: float | None
     limit: float | None
     why: str = ""
+    owed: tuple[str, ...] = ()
 
 
 def decide(
@@ -103,15 +107,16 @@ def decide(
     """
     rules, signals, silences, before = list(rules), list(signals), list(silences), sorted(published, reverse=True)
     seen = {(p.rule, p.subject, p.date) for p in past}
-    beyond = {r.name: significant(r, [s for s in signals if s.measure == r.measure]) for r in rules}
     found = []
     for rule in rules:
-        causes = [x for x in rule.suppressed_by if beyond.get(x)]
-        for signal in beyond[rule.name]:
+        for signal in significant(rule, [s for s in signals if s.measure == rule.measure]):
             nights = 1 + sum((rule.name, signal.subject, d) in seen for d in before[: rule.of - 1])
             silence = next((s for s in silences if s.covers(rule.name, signal.subject, date)), None)
-            found.append(_alert(rule, signal, nights, causes, silence))
-    return sorted(found, key=_gravity)
+            found.append((rule, signal, _alert(rule, signal, nights, silence)))
+    # what nobody is told of explains nothing to anybody
+    causes = {a.rule for _, signal, a in found if signal.explains and a.state == "firing"}
+    alerts = (_unless_explained(a, [x for x in rule.suppressed_by if x in causes]) for rule, _, a in found)
+    return sorted(alerts, key=_gravity)
 
 
 def significant(rule: Rule, signals: list[Signal]) -> list[Signal]:
@@ -124,22 +129,24 @@ def significant(rule: Rule, signals: list[Signal]) -> list[Signal]:
     return [s for s in signals if s.beyond and (s.p_value is None or s.p_value <= limit)]
 
 
-def _alert(rule: Rule, signal: Signal, nights: int, causes: list[str], silence: Silence | None) -> Alert:
-    state, why = _state(rule, nights, causes, silence)
+def _alert(rule: Rule, signal: Signal, nights: int, silence: Silence | None) -> Alert:
+    state, why = _state(rule, nights, silence)
     return Alert(
         rule.name, signal.subject, rule.severity, rule.owner, rule.runbook, state, signal.text, nights, signal.value,
         signal.limit, why,
     )  # fmt: skip
 
 
-def _state(rule: Rule, nights: int, causes: list[str], silence: Silence | None) -> tuple[State, str]:
-    if causes:
-        return "suppressed", f"explained by {', '.join(causes)}"
+def _state(rule: Rule, nights: int, silence: Silence | None) -> tuple[State, str]:
     if silence is not None:
         return "silenced", f"until {silence.until} by {silence.by}: {silence.reason}"
     if nights < rule.nights:
         return "pending", f"{nights} of {rule.nights} nights that it takes"
     return "firing", ""
+
+
+def _unless_explained(alert: Alert, causes: list[str]) -> Alert:
+    return replace(alert, state="suppressed", why=f"explained by {', '.join(causes)}") if causes else alert
 
 
 def _gravity(alert: Alert) -> tuple[int, int, str, str]:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 AGAINST_FRAME = ("feature", "prediction")
 """Kinds of drift that are held against the champion's frame."""
+FEW_COVERS = 10
+"""Fewer of a book on the fallback are not worth a message, unless no cover of its coverage has a price of the model."""
 
 
 class Facts(BaseModel):
@@ -25,6 +27,15 @@ class Book(Facts):
     mean_before: float | None = None
     total_before: float | None = None
     mean_week_before: float | None = None
+    fallbacks: dict[str, int] = {}
+    """Scores by the declared fallback, by reason."""
+    usual_fallbacks: dict[str, float] | None = None
+    """Share of the scores by fallback reason, the lower of the night before and a week before; None where it was in neither."""
+
+    @property
+    def fallback(self) -> int:
+        """Scores by the declared fallback."""
+        return sum(self.fallbacks.values())
 
     @property
     def change(self) -> float | None:
@@ -134,6 +145,8 @@ class Source(Facts):
     accepted: int
     duplicate: int
     quarantined: int
+    refused: dict[str, str] = {}
+    """The first few refused files, with why."""
 
 
 class Model(Facts):
@@ -163,7 +176,8 @@ class Night(Facts):
     quarantine: dict[str, int]
     withheld: int = 0
     """Records in quarantine only because nothing allows their use: no policy or no consent. They are not bad data."""
-    refused: dict[str, str]
+    refused: dict[str, str] = {}
+    """Of older pages, which had every refused file; now a source has the first few of its own."""
     warnings: list[str]
     models: list[Model]
     seconds: dict[str, float]

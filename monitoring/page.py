@@ -13,12 +13,14 @@ from monitoring.verdict import verdict
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 SMALL, LARGE = 10.0, 1000.0
+SHOWN = 200
+"""Alerts and quality warnings on a page, the gravest alerts first: it is below 1 MB whatever happens in a night."""
 
 
 def render_night(night: Night | Stopped, before: dt.date | None, after: dt.date | None) -> str:
     """The page of a night, with links to the pages before and after it."""
     template = _environment().get_template("stopped.html" if isinstance(night, Stopped) else "night.html")
-    return template.render(night=night, verdict=verdict(night), before=before, after=after)
+    return template.render(night=night, verdict=verdict(night), before=before, after=after, shown=SHOWN)
 
 
 def render_index(nights: Sequence[Night | Stopped]) -> str:

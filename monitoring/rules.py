@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lake.errors import ConfigError
 from lake.sources import describe
 from monitoring.alerting import Rule, Severity
-from monitoring.signals import MEASURES
+from monitoring.signals import EXPLAINING, MEASURES
 
 
 class _Part(BaseModel):
@@ -21,10 +21,16 @@ class Limits(_Part):
 
     bad_records: Annotated[float, Field(ge=0, description="records in quarantine that are bad, of those read")]
     volume: Annotated[float, Field(ge=0, le=1, description="a source brings less than this of its usual records")]
-    fallback: Annotated[float, Field(ge=0, le=1, description="scores by the declared fallback")]
+    fallback: Annotated[float, Field(ge=0, le=1, description="scores of a book by the declared fallback")]
     mean_change: Annotated[float, Field(ge=0, description="change of a book's mean price in a night, either way")]
     mature_days: Annotated[float, Field(ge=0, description="mean age of exposure from which too few claims mean something")]
     late_minutes: Annotated[float, Field(ge=0, description="expected end of the night after its deadline")] = 0
+    fallback_rise: Annotated[
+        float, Field(ge=0, le=1, description="scores of a book that have come to the fallback for one reason")
+    ] = 0.05
+    explains: Annotated[
+        float, Field(ge=0, le=1, description="missing or bad records of the night, from which they may explain what others see")
+    ] = 0.1
 
 
 class _Rule(_Part):
@@ -39,11 +45,13 @@ class _Rule(_Part):
 
     @model_validator(mode="after")
     def check(self) -> "_Rule":
-        """A measure that there is, and a persistence that can be reached."""
+        """A measure that there is, a persistence that can be reached, and nothing critical that may go untold."""
         if self.measure not in MEASURES:
             raise ValueError(f"unknown measure '{self.measure}': choose {', '.join(MEASURES)}")
         if self.nights > self.of:
             raise ValueError(f"nights is {self.nights} of {self.of}: it would never be told")
+        if self.suppressed_by and self.severity == "critical":
+            raise ValueError("suppressed_by of a critical rule: what is critical is told whatever explains it")
         return self
 
 
@@ -55,11 +63,13 @@ class Alerts(_Part):
 
     @model_validator(mode="after")
     def check(self) -> "Alerts":
-        """Suppression names rules that there are, and does not go in circles of one."""
+        """Suppression names rules that say how many records are missing or bad, and that are not suppressed themselves."""
         for name, rule in self.rules.items():
-            unknown = [x for x in rule.suppressed_by if x not in self.rules or x == name]
-            if unknown:
-                raise ValueError(f"rules.{name}.suppressed_by: {', '.join(unknown)} is no other rule of this file")
+            for cause in rule.suppressed_by:
+                found = self.rules.get(cause)
+                if found is None or found.measure not in EXPLAINING or found.suppressed_by:
+                    wanted = f"rule of {' or '.join(EXPLAINING)} that nothing suppresses"
+                    raise ValueError(f"rules.{name}.suppressed_by: {cause} is no {wanted}")
         return self
 
     def each(self) -> list[Rule]:

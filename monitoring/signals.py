@@ -1,39 +1,54 @@
 """The figures of a night that rules watch, from what is on its page: one place says when each is beyond its limit."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.alerting import Signal
-from monitoring.night import Night, Shift
+from monitoring.night import FEW_COVERS, Book, Night, Shift
 from monitoring.stopped import Stopped
 
 if TYPE_CHECKING:
     from monitoring.rules import Limits
 
 ALL, COVERAGE = "all", "coverage"
+MAX_TEXT = 500
 
 
 def _refused(night: Night, limits: "Limits") -> Iterable[Signal]:
-    yield from (Signal("files_refused", name, True, f"file {name} was refused: {why}") for name, why in night.refused.items())
+    """One a file, so that a file that will never come right can be silenced by its name; one a source where there are many."""
+    for s in night.sources:
+        if s.refused_files > len(s.refused):
+            some = ", ".join(f"{name} ({why})" for name, why in s.refused.items())
+            text = f"{s.refused_files:,} of {s.files:,} files of {s.source} were refused, among them {some}"
+            yield Signal("files_refused", s.source, True, text, float(s.refused_files), 0.0)
+        else:
+            yield from (Signal("files_refused", name, True, f"file {name} was refused: {why}") for name, why in s.refused.items())
 
 
 def _bad_records(night: Night, limits: "Limits") -> Iterable[Signal]:
     read, held = (sum(getattr(s, x) for s in night.sources) for x in ("read", "quarantined"))
     share = (held - night.withheld) / read if read else 0.0
     text = f"{share:.1%} of {read:,} records read are bad and in quarantine (at most {limits.bad_records:.1%})"
-    yield Signal("bad_records", ALL, share > limits.bad_records, text, share, limits.bad_records)
+    explains = share >= limits.explains
+    yield Signal("bad_records", ALL, share > limits.bad_records, text, share, limits.bad_records, explains=explains)
 
 
 def _volume(night: Night, limits: "Limits") -> Iterable[Signal]:
-    brought = {s.source: s.read for s in night.sources}
+    brought, every = {s.source: s.read for s in night.sources}, sum(night.usual_records.values())
     for source, usual in night.usual_records.items():
         share = brought.get(source, 0) / usual
         text = f"{source} brought {brought.get(source, 0):,} records, usually {usual:,.0f}"
-        yield Signal("volume", source, share < limits.volume, text, share, limits.volume)
+        explains = (1 - share) * usual >= limits.explains * every
+        yield Signal("volume", source, share < limits.volume, text, share, limits.volume, explains=explains)
 
 
 def _quality(night: Night, limits: "Limits") -> Iterable[Signal]:
-    yield from (Signal("quality_warnings", x.partition(": ")[0], True, x) for x in night.warnings)
+    by_table: dict[str, list[str]] = {}
+    for warning in night.warnings:
+        table, _, found = warning.partition(": ")
+        by_table.setdefault(table, []).append(found)
+    yield from (Signal("quality_warnings", table, True, f"{table}: {'; '.join(found)}") for table, found in by_table.items())
 
 
 def _unscored(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -42,9 +57,25 @@ def _unscored(night: Night, limits: "Limits") -> Iterable[Signal]:
 
 
 def _fallback(night: Night, limits: "Limits") -> Iterable[Signal]:
-    share = night.fallback / night.scored if night.scored else 0.0
-    text = f"{share:.0%} of the scores are the fallback's (at most {limits.fallback:.0%})"
-    yield Signal("fallback_share", ALL, share > limits.fallback, text, share, limits.fallback)
+    for book in night.books:
+        share, beyond = book.fallback / book.scored, book.fallback >= max(limits.fallback * book.scored, FEW_COVERS)
+        text = f"{share:.0%} of the scores of {book.coverage} in {book.currency} are the fallback's (limit {limits.fallback:.0%})"
+        yield Signal("fallback_share", f"{book.coverage} {book.currency}", beyond, text, share, limits.fallback)
+
+
+def _fallback_rise(night: Night, limits: "Limits") -> Iterable[Signal]:
+    for book in night.books:
+        if book.usual_fallbacks is not None:
+            for reason, n in book.fallbacks.items():
+                yield _rise(book, reason, n, book.usual_fallbacks.get(reason, 0.0), limits.fallback_rise)
+
+
+def _rise(book: Book, reason: str, n: int, usual: float, limit: float) -> Signal:
+    scores = f"{n:,} of {book.scored:,} scores of {book.coverage} in {book.currency}"
+    text = f"{scores} are the fallback's for {reason.replace('_', ' ')}: {n / book.scored:.0%}, lately {usual:.0%}"
+    more = n - usual * book.scored
+    beyond = more >= max(limit * book.scored, FEW_COVERS)
+    return Signal("fallback_rise", f"{book.coverage} {book.currency} {reason}", beyond, text, more / book.scored, limit)
 
 
 def _mean_price(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -137,6 +168,7 @@ MEASURES: dict[str, Measure] = {
     "quality_warnings": _quality,
     "covers_without_score": _unscored,
     "fallback_share": _fallback,
+    "fallback_rise": _fallback_rise,
     "mean_price": _mean_price,
     "feature_drift": _drift("feature", "feature_drift"),
     "daily_drift": _drift("daily", "daily_drift"),
@@ -151,10 +183,22 @@ MEASURES: dict[str, Measure] = {
     STOPPED: lambda night, limits: (),
 }
 """What a rule may watch. Of a night that stopped there is nothing else to watch."""
+EXPLAINING = ("volume", "bad_records")
+"""Measures whose signals may explain those of others. Not refused files: what they hold back is in the volume of their source,
+and one that stays in the landing is refused night after night."""
 
 
 def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
     if isinstance(night, Stopped):
         return [Signal(STOPPED, ALL, True, f"{night.sentence} {night.readers_see} Run `{night.command}`.")]
-    return [s for measure in MEASURES.values() for s in measure(night, limits)]
+    found: dict[tuple[str, str], Signal] = {}
+    for signal in (s for measure in MEASURES.values() for s in measure(night, limits)):
+        # a file that two sources take for theirs is one subject
+        found.setdefault((signal.measure, signal.subject), signal)
+    return [replace(s, text=cut(s.text)) for s in found.values()]
+
+
+def cut(text: str) -> str:
+    """Names of files and what was observed may be of any length, and hundreds of alerts stand on one page."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"

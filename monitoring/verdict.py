@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from monitoring.night import Night, Raised
+from monitoring.night import FEW_COVERS, Night, Raised
 from monitoring.stopped import Stopped
 
 Light = Literal["green", "amber", "red"]
@@ -48,9 +48,16 @@ def _grave(night: Night) -> list[str]:
         causes.append("no policy was scored")
     if night.missing:
         causes.append(f"{night.missing:,} of {night.in_force:,} covers in force have no score")
+    return [*causes, *_without_model(night)]
+
+
+def _without_model(night: Night) -> list[str]:
+    """That the fallback gave every score, of the night or of a book."""
     if night.scored and night.fallback == night.scored:
-        causes.append("every score is the fallback's, none the model's")
-    return causes
+        return ["every score is the fallback's, none the model's"]
+    modelled = {b.coverage for b in night.books if b.fallback < b.scored}
+    wholly = [b for b in night.books if b.fallback == b.scored and (b.scored >= FEW_COVERS or b.coverage not in modelled)]
+    return [f"every score of {b.coverage} in {b.currency} is the fallback's, none the model's" for b in wholly]
 
 
 def _told(alerts: Iterable[Raised]) -> list[str]:

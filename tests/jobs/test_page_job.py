@@ -92,8 +92,8 @@ def test_two_nights_without_drift_and_performance(book: Lake, conf: Conf) -> Non
     assert data["moved"] == {"5%": 1, "10%": 1, "25%": 1}
     assert [(m["policy_id"], m["change"], m["why"]) for m in data["movers"]] == [("p1", 0.5, "harsh braking (last 90 days)")]
     assert data["quarantine"] == {"malformed_json": 2, "missing:lat": 1}
-    assert data["refused"] == {"b.gz": "truncated_gzip"}
     assert [(s["files"], s["refused_files"], s["read"], s["quarantined"]) for s in data["sources"]] == [(2, 1, 10, 2)]
+    assert data["sources"][0]["refused"] == {"b.gz": "truncated_gzip"}
     assert data["seconds"] == {"score": 9.0, "performance": 20.0, "drift": 30.0}
     # drift and performance ran beside each other
     assert data["vcpu_hours"] == pytest.approx(39 * book.spark.sparkContext.defaultParallelism / 3600)

@@ -36,7 +36,7 @@ def outcome(**changes: Any) -> Outcome:
 def night(**changes: Any) -> Night:
     row: dict[str, Any] = {
         "date": D, "previous": None, "in_force": 90, "missing": 0, "books": [book()], "fallbacks": {"no_trips": 4}, "moved": {},
-        "movers": [], "outcomes": [], "shifts": [], "columns_watched": 63, "sources": [], "quarantine": {}, "refused": {},
+        "movers": [], "outcomes": [], "shifts": [], "columns_watched": 63, "sources": [], "quarantine": {},
         "warnings": [], "models": [], "seconds": {}, "drift_report": False, "data_docs": False,
     }  # fmt: skip
     return Night(**(row | changes))
@@ -73,6 +73,15 @@ MISSING = {"missing": 3, "alerts": [raised(text="3 of 90 covers in force have no
         ({"books": []}, "red", "no policy was scored"),
         ({"missing": 3}, "red", "3 of 90 covers in force have no score"),
         ({"fallbacks": {"no_trips": 90}}, "red", "every score is the fallback's"),
+        (
+            {"books": [book(scored=50), book(coverage="theft", scored=50, fallbacks={"missing_feature": 50})]},
+            "red",
+            "looking: every score of theft in EUR is the fallback's, none the model's.",
+        ),
+        ({"books": [book(), book(coverage="theft", scored=2, fallbacks={"no_trips": 2})]}, "red", "every score of theft in EUR"),
+        # two covers of a coverage that has a price of the model are few
+        ({"books": [book(), book(currency="CZK", scored=2, fallbacks={"no_trips": 2})]}, "green", "nothing needs attention"),
+        ({"books": [book(), book(currency="CZK", scored=10, fallbacks={"no_trips": 10})]}, "red", "of liability in CZK"),
         ({"withdrawn": "wrong model"}, "red", "the scores were withdrawn: wrong model"),
         ({"alerts": [raised()]}, "amber", "please look: seen."),
         ({"alerts": [raised(subject=f"x{n}") for n in range(5)]}, "amber", "5 alerts of feature drift: x0, x1, x2 and 2 more"),
@@ -113,8 +122,9 @@ def test_fault_29_a_full_page_is_small_needs_no_network_and_escapes() -> None:
     )
     full = night(
         previous=D - dt.timedelta(days=1), books=[book(mean_before=209.0)], movers=[mover] * 10, outcomes=[outcome()] * 40,
-        shifts=[shift(kind=k) for k in ("feature", "daily", "reason") for _ in range(63)], sources=[source()],
-        quarantine={evil: 5}, refused={evil: evil}, warnings=[evil],
+        shifts=[shift(kind=k) for k in ("feature", "daily", "reason") for _ in range(63)],
+        sources=[source(source=evil, refused_files=2, refused={evil: evil})],
+        quarantine={evil: 5}, warnings=[evil],
         models=[Model(name="m", version="7", frame="abcdef0123456789", features="v1")], seconds={"ingest": 3.21},
         moved={"5%": 9}, drift_report=True, data_docs=True, deadline="06:00 UTC", minutes_late=-12.4, vcpu_hours=4.0,
         dollars=0.244, alerts=[raised(text=evil, subject=evil, why=evil)],
@@ -146,6 +156,21 @@ def test_a_segment_that_is_off_says_since_when() -> None:
     page = render_night(night(outcomes=[outcome(), off]), None, None)
     rows = [row for row in page.splitlines() if "<td>older drivers" in row or "<td>all<td>all" in row]
     assert [row.rsplit("<td>", 1)[1] for row in rows] == ["–</tr>", "2026-02-11</tr>"]
+
+
+def test_a_page_of_thousands_of_alerts_and_warnings_is_small_and_says_what_it_leaves_out() -> None:
+    every = [raised(subject=f"x{n}", text=f"{n}:" + "<" * 497) for n in range(5000)]
+    sources = [source(refused_files=5000, refused={f"{n}.gz": "truncated_gzip" for n in range(3)})]
+    page = render_night(night(alerts=every, warnings=["w" * 500] * 999, sources=sources), None, None)
+    assert len(page.encode()) < MAX_BYTES
+    assert "199:&lt;" in page and "200:&lt;" not in page
+    assert "And 4,800 more: <code>telematics alerts list --date 2026-03-02 --all --limit 5000</code>" in page
+    assert "And 799 more." in page and "(truncated_gzip) and 4,997 more</li></ul>" in page
+
+
+def test_the_data_of_an_older_page_are_read_and_drawn() -> None:
+    older = night(sources=[source(refused_files=1)]).model_dump(exclude_defaults=True) | {"refused": {"a.gz": "truncated_gzip"}}
+    assert "Refused of sim_phone: and 1 more" in render_night(Night(**older), None, None)
 
 
 def test_the_list_has_the_newest_night_first() -> None:
