@@ -72,7 +72,7 @@ def _row(ctx: JobContext, names: tuple[str, str, str], since: Any, record: Recor
         "score_date": ctx.date, "coverage": names[0], "model_name": names[1], "model_version": names[2], "since": since,
         "decision": found.decision, "why": found.why, "earned_car_years": rounded(whole.car_years), "claims": whole.claims,
         "expected_claims": rounded(whole.expected), "actual_over_expected": _known(found.ratio), "lower": _known(found.lower),
-        "upper": _known(found.upper), "log_evidence_level": rounded(record.log_level),
+        "upper": _known(found.upper), "log_evidence_level": rounded(record.log_level(limits_of(ctx).effect)),
         "log_evidence_shape": rounded(record.log_shape), "band_spread": _known(found.spread), "slope": _known(found.slope),
         "maturity_days": rounded(record.maturity_days), "bands": kept,
     }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from monitoring.sequential import level_evidence, level_interval, shape_increment
+from monitoring.sequential import level_interval, off_evidence, shape_increment
 
 BANDS_A_DOUBLING = 4
 FURTHEST_BAND = 8
@@ -53,10 +53,9 @@ class Record:
             found = found.plus(band)
         return found
 
-    @property
-    def log_level(self) -> float:
-        """ln of the evidence against its level."""
-        return level_evidence(self.whole.claims, self.whole.expected)
+    def log_level(self, effect: float) -> float:
+        """ln of the evidence that its level is off by more than `effect`."""
+        return off_evidence(self.whole.claims, self.whole.expected, effect)
 
     def after(self, days: int, new: Bands, age_days: float) -> "Record":
         """The same `days` later, with what has come of age since, of mean age `age_days`."""
@@ -102,7 +101,7 @@ def decide(record: Record, limits: Limits) -> Verdict:
     lower, upper = level_interval(whole.claims, whole.expected, limits.false_alarm)
     ratio, spread, slope = whole.claims / whole.expected, spread_of(record.bands), slope_of(record.bands)
     against = math.log(TESTS / limits.false_alarm)
-    is_off = record.log_level >= against and abs(ratio - 1) >= limits.effect
+    is_off = record.log_level(limits.effect) >= against
     is_bent = record.log_shape >= against and spread >= limits.effect
     level = f"actual over expected is {ratio:.2f} ({lower:.2f} to {upper:.2f}) on {whole.claims:,} claims"
     bent = f"bands of risk are off by {spread:.0%} beyond it, and the order holds {slope:.0%} of what was predicted"

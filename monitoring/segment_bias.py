@@ -10,30 +10,25 @@ e-values).
 
 import datetime as dt
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from monitoring.decision import Limits
-from monitoring.sequential import level_evidence
+from monitoring.sequential import off_evidence
 
 
 @dataclass(frozen=True)
 class Mature:
-    """Mature experience of a segment, and the night since when it has spoken against the segment's prices without a break."""
+    """Mature experience of a segment, the night since when it has spoken against the segment's prices without a break, and ln of
+    the evidence that they are off by more than the effect that is asked for."""
 
     claims: int = 0
     expected: float = 0.0
     off_since: dt.date | None = None
-
-    @property
-    def log_evidence(self) -> float:
-        """ln of the evidence against actual over expected being 1."""
-        return level_evidence(self.claims, self.expected)
+    log_evidence: float = 0.0
 
     def after(self, date: dt.date, new: "Mature", limits: Limits) -> "Mature":
         """With what has come of age by night `date`."""
-        grown = Mature(self.claims + new.claims, self.expected + new.expected)
-        return replace(grown, off_since=(self.off_since or date) if grown._is_off(limits) else None)
-
-    def _is_off(self, limits: Limits) -> bool:
-        is_certain = self.log_evidence >= math.log(1 / limits.false_alarm)
-        return is_certain and abs(self.claims - self.expected) >= limits.effect * self.expected
+        claims, expected = self.claims + new.claims, self.expected + new.expected
+        evidence = off_evidence(claims, expected, limits.effect)
+        is_off = evidence >= math.log(1 / limits.false_alarm)
+        return Mature(claims, expected, (self.off_since or date) if is_off else None, evidence)

@@ -36,6 +36,15 @@ def level_evidence(claims: float, expected: float) -> float:
     return float(expected + k * math.log(k) - gammaln(k) + gammaln(k + claims) - (k + claims) * math.log(k + expected))
 
 
+def off_evidence(claims: float, expected: float, effect: float) -> float:
+    """ln of the evidence that the level is off by more than `effect`, relative: against the level within it that the claims speak
+    least against. So its chance of ever exceeding 1 / alpha is at most alpha for every level within `effect` of 1."""
+    if expected <= 0:
+        return level_evidence(claims, expected)
+    nearest = min(max(claims / expected, 1 - effect), 1 + effect)
+    return level_evidence(claims, nearest * expected)
+
+
 def level_interval(claims: float, expected: float, alpha: float) -> tuple[float, float]:
     """Levels of actual over expected that the evidence does not speak against by 1 / alpha: a confidence sequence, so the chance
     that it ever misses the true one is at most alpha. (0, inf) where nothing was expected."""

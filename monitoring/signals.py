@@ -109,23 +109,11 @@ def _figure(value: float, sign: str = "") -> str:
     return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
 
 
-def _outcome(night: Night, limits: "Limits") -> Iterable[Signal]:
-    for o in night.outcomes:
-        if o.ratio is not None and o.lower is not None and o.upper is not None:
-            is_mature = (o.maturity_days or 0.0) >= limits.mature_days
-            beyond = o.lower > 1 or (is_mature and o.upper < 1)
-            subject = ALL if o.segment == ALL else f"{o.segment} {o.value}"
-            text = (
-                f"actual over expected claims of {subject} is {o.ratio:.2f} ({o.lower:.2f} to {o.upper:.2f}), "
-                f"{o.maturity_days or 0:.0f} days mature"
-            )
-            yield Signal("actual_over_expected", subject, beyond, text, o.ratio, 1.0)
-
-
 def _bias(night: Night, limits: "Limits") -> Iterable[Signal]:
+    # the level of a coverage is the decision's once there is one: it waits for hundreds of claims, which clear evidence does not
+    decided = {d.coverage for d in night.decisions if d.decision != "undecided"}
     for o in night.outcomes:
-        # the level of the book and of a coverage is the decision's
-        if o.evidence is not None and o.segment not in (ALL, COVERAGE):
+        if o.evidence is not None and o.segment != ALL and not (o.segment == COVERAGE and o.value in decided):
             ratio = o.mature_claims / o.mature_expected if o.mature_expected else None
             text = (
                 f"prices of {o.segment} {o.value} are off since {o.off_since}: {o.mature_claims:,} claims on mature exposure, "
@@ -174,7 +162,6 @@ MEASURES: dict[str, Measure] = {
     "daily_drift": _drift("daily", "daily_drift"),
     "prediction_drift": _drift("prediction", "prediction_drift"),
     "reason_drift": _drift("reason", "reason_drift"),
-    "actual_over_expected": _outcome,
     "segment_bias": _bias,
     "challenger": _shadow,
     "decision": _decision,

@@ -128,6 +128,8 @@ def seen(one: Night, measure: str) -> list[tuple[str, bool]]:
     return [(s.subject, s.beyond) for s in signals(one, SHIPPED.limits) if s.measure == measure]
 
 
+OFF = outcome(segment="coverage", value="liability", evidence=99.0, off_since=D)
+KEEP, UNDECIDED = (Decision(coverage="liability", decision=x, why="x") for x in ("keep", "undecided"))
 LATE = {"deadline": "06:00 UTC", "minutes_late": 3.0}
 
 
@@ -172,24 +174,19 @@ def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) ->
         ("daily_drift", {"watched": [shift(kind="daily", drifted=False)]}, [("brake_per_100km_28", False)]),
         ("prediction_drift", {"watched": [shift(kind="prediction", column="frequency")]}, [("frequency", True)]),
         ("reason_drift", {"watched": [shift(kind="reason")]}, [("brake_per_100km_28", True)]),
-        ("actual_over_expected", {"outcomes": [outcome()]}, [("all", False)]),
-        ("actual_over_expected", {"outcomes": [outcome(lower=1.01, maturity_days=1.0)]}, [("all", True)]),
-        # young exposure lacks claims still to be reported
-        ("actual_over_expected", {"outcomes": [outcome(upper=0.9, maturity_days=59.0)]}, [("all", False)]),
-        ("actual_over_expected", {"outcomes": [outcome(upper=0.9, maturity_days=60.0)]}, [("all", True)]),
-        ("actual_over_expected", {"outcomes": [outcome(segment="territory_band", value="3")]}, [("territory_band 3", False)]),
         ("segment_bias", {"outcomes": [outcome(segment="fairness_group", value="g", evidence=21.0, off_since=D)]},
          [("fairness_group g", True)]),
         ("segment_bias", {"outcomes": [outcome(segment="territory_band", value="3", evidence=0.7)]},
          [("territory_band 3", False)]),
-        # the level of the book and of a coverage is the decision's
-        ("segment_bias", {"outcomes": [outcome(evidence=99.0, off_since=D),
-                                       outcome(segment="coverage", evidence=99.0, off_since=D)]}, []),
+        # the book is its coverages; the level of a coverage is the decision's, once it decides
+        ("segment_bias", {"outcomes": [outcome(evidence=99.0, off_since=D)]}, []),
+        ("segment_bias", {"outcomes": [OFF], "decisions": [UNDECIDED]}, [("coverage liability", True)]),
+        ("segment_bias", {"outcomes": [OFF], "decisions": [KEEP]}, []),
         ("challenger", {"shadows": [shadow(evidence=19.9)]}, [("pure-premium-liability 8", False)]),
         ("challenger", {"shadows": [shadow(evidence=20.0)]}, [("pure-premium-liability 8", True)]),
         ("decision", {"decisions": [Decision(coverage="liability", decision="refit", why="x")]}, [("liability", True)]),
-        ("decision", {"decisions": [Decision(coverage="liability", decision="keep", why="x")]}, [("liability", False)]),
-        ("decision", {"decisions": [Decision(coverage="liability", decision="undecided", why="x")]}, [("liability", False)]),
+        ("decision", {"decisions": [KEEP]}, [("liability", False)]),
+        ("decision", {"decisions": [UNDECIDED]}, [("liability", False)]),
         ("decision", {"decisions": [Decision(coverage="liability", decision="recalibrate", why="x")]}, [("liability", True)]),
         ("registry_down", {"cached_models": ["m version 7"]}, [("all", True)]),
         ("late", LATE, [("all", True)]),
@@ -275,7 +272,7 @@ def test_what_is_refused_and_what_is_warned_of_is_said_in_one_text_that_has_an_e
 RULE = "{measure: late, owner: o, severity: info, runbook: x, %s}"
 VOLUME = RULE.replace("late", "volume")
 PLAIN = VOLUME % "of: 1"
-LIMITS = "{bad_records: 0.01, volume: 0.5, fallback: 0.5, mean_change: 0.05, mature_days: 60}"
+LIMITS = "{bad_records: 0.01, volume: 0.5, fallback: 0.5, mean_change: 0.05}"
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def on(n: int) -> dt.date:
 
 def test_since_is_the_first_night_without_a_break() -> None:
     # 100 claims of 50 expected speak against prices at once, a night on which nothing comes of age changes nothing, 150 of 150
-    # are right, and 250 of 200 (3.5 standard deviations) begin anew
-    steps = [Mature(100, 50.0), Mature(), Mature(50, 100.0), Mature(100, 50.0)]
+    # are right, and 280 of 200 (4.8 standard deviations beyond the 210 that are kept) begin anew
+    steps = [Mature(100, 50.0), Mature(), Mature(50, 100.0), Mature(130, 50.0)]
     found, seen = Mature(), []
     for n, new in enumerate(steps):
         found = found.after(on(n), new, LIMITS)

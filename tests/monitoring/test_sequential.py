@@ -11,6 +11,7 @@ from monitoring.sequential import (
     learned_levels,
     level_evidence,
     level_interval,
+    off_evidence,
     pair_increment,
     shape_increment,
 )
@@ -45,6 +46,22 @@ def test_evidence_against_a_right_level_is_seldom_large_at_any_time() -> None:
     claims = random.poisson(3.0, (PATHS, NIGHTS)).cumsum(axis=1)
     ever = [max(level_evidence(n, 3.0 * (t + 1)) for t, n in enumerate(path)) >= math.log(1 / ALPHA) for path in claims]
     assert np.mean(ever) <= AT_MOST
+
+
+@pytest.mark.parametrize("level", [0.963, 1.05])
+def test_evidence_that_a_level_is_off_is_seldom_large_where_it_is_off_by_less_than_asked_for(level: float) -> None:
+    # 4,500 expected claims tell .963 from 1, and leave room for .95
+    random = np.random.default_rng(3)
+    claims = random.poisson(level * 30.0, (PATHS, NIGHTS)).cumsum(axis=1)
+    ever = [max(off_evidence(n, 30.0 * (t + 1), 0.05) for t, n in enumerate(path)) >= math.log(1 / ALPHA) for path in claims]
+    assert np.mean(ever) <= AT_MOST
+
+
+def test_evidence_that_a_level_is_off_is_against_the_nearest_that_is_not() -> None:
+    assert off_evidence(120, 100.0, 0.05) == level_evidence(120, 105.0)
+    assert off_evidence(80, 100.0, 0.05) == level_evidence(80, 95.0)
+    assert off_evidence(102, 100.0, 0.05) == level_evidence(102, 102.0) < 0
+    assert off_evidence(0, 0.0, 0.05) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_evidence_against_a_right_shape_is_seldom_large_at_any_time_whatever_the_level() -> None:
