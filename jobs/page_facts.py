@@ -23,7 +23,7 @@ from transforms.exposure import COVER_KEY, valid_at
 
 WEEK = dt.timedelta(days=7)
 NEVER = dt.date.min
-MOVERS, SHIFTS, OUTCOMES, QUARANTINE_REASONS = 10, 12, 40, 15
+MOVERS, SHIFTS, QUARANTINE_REASONS = 10, 12, 15
 """Rows shown of each table."""
 REFUSED_FILES = 3
 """Named of a source."""
@@ -131,7 +131,7 @@ def outcomes(ctx: JobContext) -> list[Outcome]:
                 maturity_days=r["maturity_days"], mature_claims=r["mature_claims"] or 0,
                 mature_expected=r["mature_expected_claims"] or 0.0, off_since=r["off_since"],
                 evidence=None if r["log_evidence"] is None else to_one(r["log_evidence"]))
-        for r in rows[:OUTCOMES]
+        for r in rows
     ]  # fmt: skip
 
 

@@ -8,6 +8,8 @@ AGAINST_FRAME = ("feature", "prediction")
 """Kinds of drift that are held against the champion's frame."""
 FEW_COVERS = 10
 """Fewer of a book on the fallback are not worth a message, unless no cover of its coverage has a price of the model."""
+OUTCOMES = 40
+"""Segments shown; alerts look at all."""
 
 
 class Facts(BaseModel):
@@ -215,6 +217,11 @@ class Night(Facts):
     def firing(self) -> list[Raised]:
         """Alerts that somebody is told of."""
         return [a for a in self.alerts if a.state == "firing"]
+
+    @property
+    def shown_outcomes(self) -> list[Outcome]:
+        """Segments for the page: those that are off, then the largest."""
+        return sorted(self.outcomes, key=lambda o: (o.off_since is None, -o.car_years))[:OUTCOMES]
 
     @property
     def drifted(self) -> list[Shift]:

@@ -9,14 +9,15 @@ import pytest
 from nbclient import NotebookClient
 
 from lake.delta import Lake
-from lake.tables import DRIFT, PERFORMANCE, POLICIES, SCORES, SHADOW, Table
+from lake.tables import ALERTS, DRIFT, PERFORMANCE, POLICIES, SCORES, SHADOW, Table
 from tests.conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 D = dt.date(2026, 1, 5)
 KNOWN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+CUTOFF = dt.datetime(2026, 1, 6, tzinfo=dt.UTC)
 LINEAGE = {"model_name": "liability", "model_version": "1", "mlflow_run_id": "r", "feature_version": "v1", "frame_hash": "h",
-           "cutoff_ts": KNOWN}  # fmt: skip
+           "cutoff_ts": CUTOFF}  # fmt: skip
 SCORE = {
     "vehicle_id": "v", "coverage": "liability", "score_date": D, "role": "champion", "frequency": 0.1, "severity": 2000.0,
     "pure_premium": 200.0, "currency": "USD", "relativity": 1.0, "base": 5.0, "calibration": 0.0, "others": 0.0, "km_365": 9000.0,
@@ -28,9 +29,9 @@ POLICY = {"vehicle_id": "v", "coverage": "liability", "valid_from": KNOWN, "curr
           "known_from": KNOWN}  # fmt: skip
 
 
-def put(lake: Lake, table: Table, rows: list[dict[str, Any]]) -> None:
+def put(lake: Lake, table: Table, rows: list[dict[str, Any]], load: str = "test") -> None:
     full = [tuple((dict.fromkeys(table.names) | row).values()) for row in rows]
-    lake.append_once(table.name, lake.spark.createDataFrame(full, table.schema), "test")
+    lake.append_once(table.name, lake.spark.createDataFrame(full, table.schema), load)
 
 
 @pytest.fixture
@@ -77,6 +78,34 @@ assert got.tariff_premium.tolist() == [300.0, 300.0]
 assert got.interval_width["land"] == 0.5
 assert reasons[["reason", "policies"]].values.tolist() == [["harsh braking", 2]]
 assert sorted(observed.relativity) == [1.0, 2.0]
+"""
+    executed(ROOT / "notebooks" / "portfolio.ipynb", book, monkeypatch, check)
+
+
+def test_portfolio_of_two_currencies_and_coverages_with_terms_to_come(
+    book: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # d is in euro, a has a second coverage; of a's liability one renewal has not begun at the cutoff, one was learned of too
+    # late, and one is over: in force is what it was
+    moved = {**POLICY, "policy_id": "a", "territory_band": "land", "base_premium_minor": 99_000}
+    to_come = CUTOFF + dt.timedelta(seconds=1)
+    put(lake, SCORES, [
+        {**SCORE, "policy_id": "d", "currency": "EUR", "pure_premium": 50.0},
+        {**SCORE, "policy_id": "a", "coverage": "collision", "pure_premium": 1000.0},
+    ], "more")  # fmt: skip
+    put(lake, POLICIES, [
+        {**POLICY, "policy_id": "d", "territory_band": "city", "currency": "EUR", "base_premium_minor": 7_000},
+        {**POLICY, "policy_id": "a", "coverage": "collision", "territory_band": "city", "base_premium_minor": 120_000},
+        moved | {"valid_from": to_come}, moved | {"valid_from": KNOWN + dt.timedelta(days=1), "known_from": CUTOFF},
+        moved | {"valid_from": KNOWN + dt.timedelta(days=1), "valid_to": CUTOFF},
+    ], "more")  # fmt: skip
+    check = """
+assert len(night) == 3 and night.scored.sum() == 5
+got = territories[["coverage", "currency", "territory", "policies", "pure_premium", "tariff_premium"]].values.tolist()
+assert got == [
+    ["collision", "USD", "city", 1, 1000.0, 1200.0], ["liability", "EUR", "city", 1, 50.0, 70.0],
+    ["liability", "USD", "city", 2, 300.0, 300.0], ["liability", "USD", "land", 1, 200.0, 300.0],
+], got
 """
     executed(ROOT / "notebooks" / "portfolio.ipynb", book, monkeypatch, check)
 
@@ -186,7 +215,37 @@ def test_drift_alert(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
 assert strongest["column"].tolist() == ["brake", "km_7"]
 assert abs(strongest.over_threshold[0] - 3.0) < 1e-9
 assert column == "brake" and nights["shift"].tolist() == [0.5, 1.0]
+assert alerts.empty and of_column.empty
 """
+    found = executed(ROOT / "notebooks" / "drift_alert.ipynb", Path(lake.root), monkeypatch, check)
+    assert "No alert of 2026-01-05 is of a watched column." in printed(found)
+
+
+def test_drift_alert_of_a_feature_and_of_its_reasons(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    # brakes are watched as a feature, in events, and by their share of the prices; both are alerts of the night, the feature told
+    # of on its second night; a source and a night to come are none of it
+    before = D - dt.timedelta(days=1)
+    feature = {"column": "brake", "kind": "feature", "unit": "events/100 km", "drifted": True, "statistic": 0.3, "threshold": 0.1,
+               "shift": 1.0}  # fmt: skip
+    reason = feature | {"kind": "reason", "unit": "share", "statistic": 0.06, "threshold": 0.05, "shift": 0.06}
+    put(lake, DRIFT, [x | {"score_date": d} for x in (feature, reason) for d in (before, D)])
+    alert = {"rule": "feature_drift", "subject": "brake", "severity": "warning", "owner": "o", "text": "t", "nights": 1,
+             "runbook": "r", "state": "pending", "why": "1 of 2 nights"}  # fmt: skip
+    put(lake, ALERTS, [
+        alert | {"score_date": before}, alert | {"score_date": D, "state": "firing", "nights": 2, "why": ""},
+        alert | {"score_date": D, "rule": "reason_drift"}, alert | {"score_date": D, "rule": "volume", "subject": "phone"},
+        alert | {"score_date": D + dt.timedelta(days=1)},
+    ])  # fmt: skip
+    check = """
+assert [kind for kind, _ in kinds] == ["feature", "reason"]
+assert [[len(x.lines[0].get_xdata()) for x in row] for row in axes] == [[2, 2], [2, 2]]
+units = ["shift of the mean, events/100 km", "shift of the mean, share"]
+assert [right.get_ylabel() for _, right in axes] == units
+assert [left.get_title() for left, _ in axes] == ["brake, feature", "brake, reason"]
+assert alerts[["rule", "state"]].values.tolist() == [["feature_drift", "firing"], ["reason_drift", "pending"]]
+assert of_column[["rule", "state"]].values.tolist() == [["feature_drift", "pending"], *alerts[["rule", "state"]].values.tolist()]
+"""
+    monkeypatch.setenv("TELEMATICS_DATE", str(D))
     executed(ROOT / "notebooks" / "drift_alert.ipynb", Path(lake.root), monkeypatch, check)
 
 

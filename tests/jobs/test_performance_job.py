@@ -10,7 +10,7 @@ from jobs.performance import run
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError
-from lake.tables import FAIRNESS_GROUPS, SCORES
+from lake.tables import FAIRNESS_GROUPS, PERFORMANCE, SCORES
 from monitoring.performance import Experience, performance_rows
 from tests.jobs.context import night
 from tests.transforms.rows import claim, claims, date, frame, policies, policy, ts
@@ -125,3 +125,10 @@ def test_fairness_groups_as_known_then(lake: Lake, conf: Conf) -> None:
     assert [(r["lower"] is None, r["log_evidence"]) for r in rows] == [(False, 0.0), (True, None)] * 2
     # on the page too: the small one is not there
     assert [o.value for o in outcomes(night(lake, conf, THIRD, SECOND)) if o.segment == "fairness_group"] == ["group"]
+
+
+def test_alerts_see_every_segment(lake: Lake, conf: Conf) -> None:
+    rows = [{"score_date": FIRST, "segment": "territory_band", "value": f"{n}", "log_evidence": 0.0} for n in range(50)]
+    lake.append_once("gold.performance", frame(lake.spark, PERFORMANCE, [*rows, rows[0] | {"segment": "all"}]), "1")
+    found = outcomes(night(lake, conf, FIRST))
+    assert len(found) == 51 and found[0].segment == "all"

@@ -155,7 +155,19 @@ def test_a_segment_that_is_off_says_since_when() -> None:
     off = outcome(segment="fairness_group", value="older drivers", off_since=dt.date(2026, 2, 11))
     page = render_night(night(outcomes=[outcome(), off]), None, None)
     rows = [row for row in page.splitlines() if "<td>older drivers" in row or "<td>all<td>all" in row]
-    assert [row.rsplit("<td>", 1)[1] for row in rows] == ["–</tr>", "2026-02-11</tr>"]
+    assert [row.rsplit("<td>", 1)[1] for row in rows] == ["2026-02-11</tr>", "–</tr>"]
+    assert " segments.</p>" not in page
+
+
+def test_of_many_segments_those_that_are_off_are_shown_and_then_the_largest() -> None:
+    # of the smallest one is off, the next is not: 38 others and the book come before it
+    small = [outcome(segment="fairness_group", value=f"group {n}", car_years=float(n)) for n in range(1, 51)]
+    small[0] = small[0].model_copy(update={"off_since": D})
+    one = night(outcomes=[outcome(), *small])
+    assert [o.value for o in one.shown_outcomes] == ["group 1", "all", *(f"group {n}" for n in range(50, 12, -1))]
+    page = render_night(one, None, None)
+    assert "<td>group 1<" in page and "<td>group 12<" not in page
+    assert "of 51 segments." in page
 
 
 def test_a_page_of_thousands_of_alerts_and_warnings_is_small_and_says_what_it_leaves_out() -> None:
