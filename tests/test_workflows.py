@@ -122,6 +122,17 @@ def test_production_is_behind_every_check() -> None:
     assert not [s for s in production["steps"] if "continue-on-error" in s or "if" in s]
 
 
+def test_staging_runs_every_job_of_the_new_code() -> None:
+    """A night that is published runs nothing without --rerun, and ends well."""
+    staging = jobs(FOLDER / "workflows/release.yml")["staging"]
+    script = "\n".join(s.get("run", "") for s in staging["steps"])
+    runs = re.findall(r"telematics emr run .* -- (.*)", script)
+    assert runs[-1] == 'nightly --date "$NIGHT" --rerun'
+    # the comparison is with what the release before published
+    assert runs.index('release check --date "$NIGHT"') < len(runs) - 1
+    assert script.index("--rerun") < script.index("--to ")
+
+
 def test_no_key_that_lives_long(file: Path) -> None:
     text = file.read_text()
     assert not re.search(r"aws-access-key-id|AWS_SECRET|aws_secret|COSIGN_PASSWORD|cosign.*--key", text)
