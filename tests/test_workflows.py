@@ -133,6 +133,19 @@ def test_staging_runs_every_job_of_the_new_code() -> None:
     assert script.index("--rerun") < script.index("--to ")
 
 
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_is_applied_is_the_plan_that_was_looked_at(environment: str) -> None:
+    text = "\n".join(s.get("run", "") for s in jobs(FOLDER / "workflows/release.yml")[environment]["steps"])
+    script = re.findall(r"(?:terraform -chdir=\S+ (?:plan|show|apply)|\S+ \.ci/plan_within\.py).*", text)
+    plan, shown, looked, applied = script
+    assert " plan " in plan and plan.endswith('-out="$RUNNER_TEMP/plan"')
+    assert ' show -json "$RUNNER_TEMP/plan" >' in shown
+    assert looked.endswith('.ci/plan_within.py module.orchestration "$RUNNER_TEMP/plan.json"')
+    assert applied.endswith('apply -input=false "$RUNNER_TEMP/plan"')
+    # without it a command that fails before a pipe is passed over
+    assert read(FOLDER / "workflows/release.yml")["defaults"]["run"]["shell"] == "bash"
+
+
 def test_no_key_that_lives_long(file: Path) -> None:
     text = file.read_text()
     assert not re.search(r"aws-access-key-id|AWS_SECRET|aws_secret|COSIGN_PASSWORD|cosign.*--key", text)
