@@ -111,7 +111,7 @@ def test_needs_are_jobs_and_go_one_way(path: Path) -> None:
 def test_production_is_behind_every_check() -> None:
     needs = {n: j.get("needs", []) for n, j in jobs(FOLDER / "workflows/release.yml").items()}
     assert needs == {
-        "checks": [], "package": "checks", "image": "package", "staging": ["package", "image"], "production": "staging",
+        "checks": [], "package": "checks", "image": "package", "staging": "package", "production": "staging",
     }  # fmt: skip
     production = jobs(FOLDER / "workflows/release.yml")["production"]
     assert production["environment"] == "production"
@@ -120,6 +120,13 @@ def test_production_is_behind_every_check() -> None:
     assert upload < check < point < script.index("terraform -chdir=emr/terraform apply")
     # a step that fails ends the job: none goes on regardless
     assert not [s for s in production["steps"] if "continue-on-error" in s or "if" in s]
+
+
+def test_an_image_that_nothing_runs_stops_no_release() -> None:
+    found = jobs(FOLDER / "workflows/release.yml")
+    assert not [name for name, job in found.items() if "image" in job.get("needs", [])]
+    # a condition of a job sees variables of the repository only, and an empty name where there is none
+    assert found["image"]["if"] == "vars.IMAGE_REPOSITORY != ''"
 
 
 def test_staging_runs_every_job_of_the_new_code() -> None:
