@@ -111,7 +111,7 @@ def test_needs_are_jobs_and_go_one_way(path: Path) -> None:
 def test_production_is_behind_every_check() -> None:
     needs = {n: j.get("needs", []) for n, j in jobs(FOLDER / "workflows/release.yml").items()}
     assert needs == {
-        "checks": [], "package": "checks", "image": "package", "staging": ["package", "image"], "production": "staging",
+        "checks": [], "package": "checks", "image": "package", "staging": "package", "production": "staging",
     }  # fmt: skip
     production = jobs(FOLDER / "workflows/release.yml")["production"]
     assert production["environment"] == "production"
@@ -120,6 +120,37 @@ def test_production_is_behind_every_check() -> None:
     assert upload < check < point < script.index("terraform -chdir=emr/terraform apply")
     # a step that fails ends the job: none goes on regardless
     assert not [s for s in production["steps"] if "continue-on-error" in s or "if" in s]
+
+
+def test_an_image_that_nothing_runs_stops_no_release() -> None:
+    found = jobs(FOLDER / "workflows/release.yml")
+    assert not [name for name, job in found.items() if "image" in job.get("needs", [])]
+    # a condition of a job sees variables of the repository only, and an empty name where there is none
+    assert found["image"]["if"] == "vars.IMAGE_REPOSITORY != ''"
+
+
+def test_staging_runs_every_job_of_the_new_code() -> None:
+    """A night that is published runs nothing without --rerun, and ends well."""
+    staging = jobs(FOLDER / "workflows/release.yml")["staging"]
+    script = "\n".join(s.get("run", "") for s in staging["steps"])
+    runs = re.findall(r"telematics emr run .* -- (.*)", script)
+    assert runs[-1] == 'nightly --date "$NIGHT" --rerun'
+    # the comparison is with what the release before published
+    assert runs.index('release check --date "$NIGHT"') < len(runs) - 1
+    assert script.index("--rerun") < script.index("--to ")
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_is_applied_is_the_plan_that_was_looked_at(environment: str) -> None:
+    text = "\n".join(s.get("run", "") for s in jobs(FOLDER / "workflows/release.yml")[environment]["steps"])
+    script = re.findall(r"(?:terraform -chdir=\S+ (?:plan|show|apply)|\S+ \.ci/plan_within\.py).*", text)
+    plan, shown, looked, applied = script
+    assert " plan " in plan and plan.endswith('-out="$RUNNER_TEMP/plan"')
+    assert ' show -json "$RUNNER_TEMP/plan" >' in shown
+    assert looked.endswith('.ci/plan_within.py module.orchestration "$RUNNER_TEMP/plan.json"')
+    assert applied.endswith('apply -input=false "$RUNNER_TEMP/plan"')
+    # without it a command that fails before a pipe is passed over
+    assert read(FOLDER / "workflows/release.yml")["defaults"]["run"]["shell"] == "bash"
 
 
 def test_no_key_that_lives_long(file: Path) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
@@ -27,8 +28,8 @@ LONGEST_FILE = 250
 _SKIP = re.compile(r"checkov:skip=(.*)")
 
 
-def nightly_request(conf: Conf, environment: str, attempt: int = 1) -> Request:
-    return job_run(conf, environment, starts.nightly(NIGHT).another(attempt))
+def nightly_request(conf: Conf, environment: str) -> Request:
+    return job_run(conf, environment, starts.nightly(NIGHT))
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +72,11 @@ def made(request: pytest.FixtureRequest, account: Terraform) -> Made:
 def test_the_template_is_the_request_of_emr_submit(environment: str) -> None:
     conf = load_conf(environment)
     assert conf.emr is not None
-    at = {"date": "2026-01-05", "attempt": "2"}
-    assert evaluated(template("nightly", "night", environment, conf.emr), at) == nightly_request(conf, environment, attempt=2)
-    sent = evaluated(template("train", "train", environment, conf.emr), at)
-    assert sent == job_run(conf, environment, starts.train(NIGHT).another(2))
+    at = {"date": "2026-01-05"}
+    assert evaluated(template("nightly", "night", environment, conf.emr), at) == nightly_request(conf, environment)
+    assert evaluated(template("train", "train", environment, conf.emr), at) == job_run(conf, environment, starts.train(NIGHT))
     on_s3 = "s3://ours/conf/production-0123/production.yml"
-    assert evaluated(template("nightly", "night", on_s3, conf.emr), at) == nightly_request(conf, on_s3, attempt=2)
+    assert evaluated(template("nightly", "night", on_s3, conf.emr), at) == nightly_request(conf, on_s3)
 
 
 def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
@@ -87,8 +87,50 @@ def test_the_machine_sends_the_request_of_emr_submit(made: Made) -> None:
     for machine, start in {"night": starts.nightly(NIGHT), "train": starts.train(NIGHT)}.items():
         address = f'module.orchestration.aws_sfn_state_machine.start["{machine}"]'
         definition = json.loads(made.resources[address]["definition"])
-        sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05", "attempt": "1"})
+        sent = evaluated(definition["States"]["Run"]["Arguments"], {"date": "2026-01-05"})
         assert sent == job_run(conf, made.environment, start)
+
+
+def test_a_machine_starts_one_attempt_and_after_it_none(made: Made) -> None:
+    for machine in ("night", "train"):
+        definition = made.resources[f'module.orchestration.aws_sfn_state_machine.start["{machine}"]']["definition"]
+        states = json.loads(definition)["States"]
+        assert [n for n, s in states.items() if "startJobRun" in s.get("Resource", "")] == ["Run"]
+        after = _after(states, "Run")
+        assert "CallSomebody" in after and "Run" not in after and "Look" not in after
+        # whatever goes wrong calls somebody, and what goes to Run has looked before
+        for name in ("Look", "Run"):
+            assert {c["Next"] for c in states[name]["Catch"]} == {"CallSomebody"}
+            assert states[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+        assert states["Run"]["Catch"][0]["ErrorEquals"] == ["EMRServerless.ConflictException"]
+        assert [n for n, s in states.items() if "Run" in _next(s)] == ["IsNobodyAtIt"]
+        assert states["IsNobodyAtIt"]["Default"] == "CallSomebody"
+
+
+def test_a_machine_looks_for_runs_by_their_name(made: Made) -> None:
+    for machine, start in {"night": starts.nightly(NIGHT), "train": starts.train(NIGHT)}.items():
+        definition = made.resources[f'module.orchestration.aws_sfn_state_machine.start["{machine}"]']["definition"]
+        look = json.loads(definition)["States"]["Look"]
+        names = re.findall(r"'(telematics [^']*)' & \$date & '([^']*)'", look["Assign"]["others"])
+        of_any, of_the_first = (f"{before}{NIGHT}{after}" for before, after in names)
+        assert start.another(7).name == f"{of_any}7" and start.name == of_the_first
+        assert made.outputs["application_id"] in look["Arguments"]
+
+
+def _next(state: dict[str, Any]) -> set[str]:
+    ways = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {w[key] for w in ways for key in ("Next", "Default") if key in w}
+
+
+def _after(states: dict[str, dict[str, Any]], first: str) -> set[str]:
+    """The states that can come after one."""
+    found: set[str] = set()
+    todo = [first]
+    while todo:
+        new = _next(states[todo.pop()]) - found
+        found |= new
+        todo += new
+    return found
 
 
 def test_machines_are_written_in_the_states_language(made: Made) -> None:

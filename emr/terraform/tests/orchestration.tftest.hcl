@@ -39,7 +39,7 @@ run "machines" {
     error_message = "Quotes did not survive: ${aws_sfn_state_machine.start["night"].definition}"
   }
   assert {
-    condition     = jsondecode(aws_sfn_state_machine.start["night"].definition).States.Run.Arguments.ClientToken == "{% 'nightly-' & $date & '-' & $attempt %}"
+    condition     = jsondecode(aws_sfn_state_machine.start["night"].definition).States.Run.Arguments.ClientToken == "{% 'nightly-' & $date & '-1' %}"
     error_message = "The client token is not that of `telematics emr submit`."
   }
   assert {
@@ -63,6 +63,16 @@ run "machines" {
     condition     = alltrue([for m in aws_sfn_state_machine.start : jsondecode(m.definition).States.CallSomebody.Arguments.TopicArn == var.topics["alerts"]])
     error_message = "A failure calls nobody."
   }
+  assert {
+    condition     = alltrue([for m in aws_sfn_state_machine.start : jsondecode(m.definition).States.IsNobodyAtIt.Default == "CallSomebody"])
+    error_message = "A machine starts a run beside another."
+  }
+  assert {
+    condition = alltrue([
+      for m in aws_sfn_state_machine.start : alltrue([for c in jsondecode(m.definition).States.Run.Catch : c.Next == "CallSomebody"])
+    ])
+    error_message = "A run that failed, was cancelled or met a conflict is started again."
+  }
   # every state that is named is there
   assert {
     condition = alltrue(flatten([
@@ -71,6 +81,18 @@ run "machines" {
       ]
     ]))
     error_message = "A machine goes to a state that it does not have."
+  }
+}
+
+run "a_machine_may_look_before_it_starts" {
+  command = plan
+  module {
+    source = "./modules/orchestration"
+  }
+
+  assert {
+    condition     = alltrue([for machine in ["night", "train"] : strcontains(aws_iam_role_policy.machine[machine].policy, "emr-serverless:ListJobRuns")])
+    error_message = "A machine cannot see who is at it."
   }
 }
 

@@ -1,5 +1,6 @@
 # Two machines that start EMR and wait, and one that looks whether the night came. They hold no logic of the night: a run is
 # the same request as `telematics emr submit` sends, with the same client token, so that whoever comes second starts nothing.
+# They start the first attempt and no other: what may pass is tried again inside the run, and another attempt is a person's.
 
 locals {
   machines = {
@@ -15,18 +16,15 @@ locals {
     }))
   }
 
-  # an execution by hand names date and attempt; one by schedule has the time it was due, a day after the night's date
+  # an execution by hand names a date; one by schedule has the time it was due, a day after the night's date
   which_date = {
     Type = "Pass"
     Assign = {
-      date    = "{% $exists($states.input.date) ? $states.input.date : $fromMillis($toMillis($states.input.scheduled) - 86400000, '[Y0001]-[M01]-[D01]') %}"
-      attempt = "{% $exists($states.input.attempt) ? $number($states.input.attempt) : 1 %}"
-      last    = "{% ($exists($states.input.attempt) ? $number($states.input.attempt) : 1) + ${var.attempts - 1} %}"
-      cause   = ""
+      date = "{% $exists($states.input.date) ? $states.input.date : $fromMillis($toMillis($states.input.scheduled) - 86400000, '[Y0001]-[M01]-[D01]') %}"
     }
   }
 
-  # only what EMR did not accept is asked for again, and by the same token; a run that failed is another attempt
+  # only what EMR did not accept is asked for again, and by the same token
   throttled = [{
     ErrorEquals     = ["EMRServerless.ThrottlingException", "EMRServerless.InternalServerException", "EMRServerless.ServiceQuotaExceededException"]
     IntervalSeconds = 30
@@ -34,6 +32,35 @@ locals {
     MaxAttempts     = 4
     JitterStrategy  = "FULL"
   }]
+
+  # as `telematics emr submit` does before it sends: names are there when EMR has forgotten a token. What stops a machine is
+  # any run of its date that has not succeeded, but for its own under way, to which the token attaches
+  look = {
+    for machine, m in local.machines : machine => {
+      Type     = "Task"
+      Resource = "arn:aws:states:::aws-sdk:emrserverless:listJobRuns"
+      Arguments = join("", [
+        "{% $merge([{'ApplicationId': '${var.application.id}', 'MaxResults': 50, 'CreatedAtAfter': $fromMillis($toMillis($date) - 86400000)}, ",
+        "$next = '' ? {} : {'NextToken': $next}]) %}",
+      ])
+      Assign = {
+        next = "{% $exists($states.result.NextToken) ? $states.result.NextToken : '' %}"
+        others = join("", [
+          "{% $append($others, $states.result.JobRuns[$contains(Name, 'telematics ${m.template} ' & $date & ' attempt ') and State != 'SUCCESS' ",
+          "and $not(Name = 'telematics ${m.template} ' & $date & ' attempt 1' and $not(State in ['FAILED', 'CANCELLED']))].(Name & ': ' & State)) %}",
+        ])
+      }
+      Retry = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 30, BackoffRate = 2, MaxAttempts = 3 }]
+      Catch = [{
+        ErrorEquals = ["States.ALL"]
+        Assign      = { cause = "{% 'Whether a run is there is not known, so none was started. ' & ${local.error} %}" }
+        Next        = "CallSomebody"
+      }]
+      Next = "IsNobodyAtIt"
+    }
+  }
+
+  error = "$states.errorOutput.Error & ': ' & $substring($states.errorOutput.Cause, 0, 1000)"
 
   ends = {
     night = { Type = "Succeed" }
@@ -65,7 +92,17 @@ resource "aws_sfn_state_machine" "start" {
     QueryLanguage = "JSONata"
     StartAt       = "WhichDate"
     States = {
-      WhichDate = merge(local.which_date, { Next = "Run" })
+      WhichDate = merge(local.which_date, { Assign = merge(local.which_date.Assign, { next = "", others = [] }), Next = "Look" })
+      Look      = local.look[each.key]
+      IsNobodyAtIt = {
+        Type = "Choice"
+        Choices = [
+          { Condition = "{% $next != '' %}", Next = "Look" },
+          { Condition = "{% $count($others) = 0 %}", Next = "Run" },
+        ]
+        Assign  = { cause = "{% 'Another run is there, so none was started. ' & $join($others, ', ') %}" }
+        Default = "CallSomebody"
+      }
       Run = {
         Type      = "Task"
         Resource  = "arn:aws:states:::emr-serverless:startJobRun.sync"
@@ -73,32 +110,32 @@ resource "aws_sfn_state_machine" "start" {
         # EMR cancels at its own limit; this one is for an answer that never comes, and cancels the run as well
         TimeoutSeconds = (var.submission.timeout_minutes + 15) * 60
         Retry          = local.throttled
-        Catch = [{
-          ErrorEquals = ["States.ALL"]
-          Assign = {
-            attempt = "{% $attempt + 1 %}"
-            cause   = "{% $states.errorOutput.Error & ': ' & $substring($states.errorOutput.Cause, 0, 1000) %}"
-          }
-          Next = "OnceMore"
-        }]
+        Catch = [
+          {
+            ErrorEquals = ["EMRServerless.ConflictException"]
+            Assign      = { cause = "{% 'A run with this token and another request is there, so none was started. ' & ${local.error} %}" }
+            Next        = "CallSomebody"
+          },
+          {
+            # failed, cancelled by somebody, or at a time limit: none of these is started again
+            ErrorEquals = ["States.ALL"]
+            Assign      = { cause = "{% ${local.error} %}" }
+            Next        = "CallSomebody"
+          },
+        ]
         Next = local.end_names[each.key]
-      }
-      OnceMore = {
-        Type    = "Choice"
-        Choices = [{ Condition = "{% $attempt <= $last %}", Next = "Run" }]
-        Default = "CallSomebody"
       }
       CallSomebody = {
         Type     = "Task"
         Resource = "arn:aws:states:::sns:publish"
         Arguments = {
           TopicArn = var.topics["alerts"]
-          Subject  = "${var.name}: ${each.value.what} failed"
-          Message  = "{% '${var.name}: ${each.value.what} of ' & $date & ' failed in each attempt. ' & $cause %}"
+          Subject  = "${var.name}: ${each.value.what} is not done"
+          Message  = "{% '${var.name}: ${each.value.what} of ' & $date & ' is not done, and nothing starts it again by itself. ' & $cause %}"
         }
         Next = "Failed"
       }
-      Failed                      = { Type = "Fail", Error = "EveryAttemptFailed", Cause = "{% $cause %}" }
+      Failed                      = { Type = "Fail", Error = "NotDone", Cause = "{% $cause %}" }
       (local.end_names[each.key]) = local.ends[each.key]
     }
   })

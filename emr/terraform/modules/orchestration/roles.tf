@@ -1,4 +1,4 @@
-# What each machine may do: start and stop runs of its own role, tell people, write its log.
+# What each machine may do: look for runs, start and stop those of its own role, tell people, write its log.
 
 locals {
   runs = "${var.application.arn}/jobruns/*"
@@ -52,16 +52,16 @@ locals {
     ]
   }
 
-  look = [{
+  list_runs = [{
     Effect   = "Allow"
     Action   = "emr-serverless:ListJobRuns"
     Resource = var.application.arn
   }]
 
   machine_statements = {
-    night = concat(local.logs_and_keys, local.start_runs["night"])
-    train = concat(local.logs_and_keys, local.start_runs["train"])
-    watch = concat(local.logs_and_keys, local.look)
+    night = concat(local.logs_and_keys, local.list_runs, local.start_runs["night"])
+    train = concat(local.logs_and_keys, local.list_runs, local.start_runs["train"])
+    watch = concat(local.logs_and_keys, local.list_runs)
   }
 }
 

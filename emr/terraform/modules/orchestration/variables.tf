@@ -34,12 +34,6 @@ variable "submission" {
   })
 }
 
-variable "attempts" {
-  description = "how often a night or a training is started until a person is called; a night that is published ends at once"
-  type        = number
-  default     = 2
-}
-
 variable "schedules" {
   description = "cron expressions in UTC of the night, of the moment by which it is to be done, and of the training"
   type        = object({ night = string, deadline = string, train = string })
