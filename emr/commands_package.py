@@ -7,9 +7,8 @@ from typing import Annotated, get_args
 import typer
 
 from emr.configure import path_of
-from emr.options import PATIENCE_MINUTES
+from emr.options import PATIENCE_MINUTES, EnvOption, of_env
 from emr.package import ROOT, Arch, Manifest, build, this_arch
-from jobs.state import state
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
@@ -60,6 +59,7 @@ def describe(manifest: Manifest) -> str:
 
 
 def deploy(
+    context: typer.Context,
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
     archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
@@ -72,9 +72,8 @@ def deploy(
     """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
     from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
-    from lake.conf import load_conf
 
-    conf = load_conf(env)
+    conf = of_env(context, env).conf
     place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
     now = dt.datetime.now(dt.UTC)
     if conf_only:
@@ -92,9 +91,10 @@ def deploy(
 
 
 def run(
+    context: typer.Context,
     arguments: Annotated[list[str], typer.Argument(help="a command of telematics with its options, after --")],
-    env: Annotated[str, typer.Option("--env", help="environment to run it in")],
     deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
+    env: EnvOption = None,
     minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
 ) -> None:
@@ -107,9 +107,9 @@ def run(
     from emr.serverless import Serverless
     from emr.submit import submit
     from emr.watching import Attendance, attend
-    from lake.conf import load_conf
 
-    conf = load_conf(env)
+    here = of_env(context, env)
+    conf, env = here.conf, here.conf_name
     region = emr_of(conf, env).region
     found = earlier(place_of(conf, s3_client(region)), deployment)
     start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC)), conf_of(conf, found, minutes)
@@ -141,6 +141,7 @@ def size(
     policies: Annotated[int, typer.Option(help="policies scored a night, each with exact reasons")],
     scores_by: Annotated[str, typer.Option(help="HH:MM UTC when scores are due")] = "06:00",
     start: Annotated[str, typer.Option(help="HH:MM UTC when the night is submitted")] = "01:00",
+    env: EnvOption = None,
 ) -> None:
     """From measured throughputs to executors, memory, minutes and dollars a night; prints the calculation."""
     from emr.size import describe as described
@@ -148,7 +149,7 @@ def size(
     from emr.throughput import sources
     from lake.conf_emr import Prices
 
-    emr = state(context).conf.emr
+    emr = of_env(context, env).conf.emr
     minutes = (clock(scores_by) - clock(start)).total_seconds() / 60 % (24 * 60)
     if not minutes:
         raise ConfigError(f"scores are due when the night starts, at {start}: give --scores-by or --start")

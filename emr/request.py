@@ -18,7 +18,7 @@ Request = dict[str, Any]
 def emr_of(conf: Conf, conf_name: str) -> Emr:
     """The section. Raises ConfigError where there is none."""
     if conf.emr is None:
-        mend = "it is named before the command: telematics --conf dev (staging, production) emr ..."
+        mend = "name one that has with --env dev (staging, production)"
         raise ConfigError(f"configuration '{conf_name}' has no `emr` section: {mend}")
     return conf.emr
 

@@ -82,6 +82,8 @@ class Run:
 class Service(Protocol):
     """What starts, shows and stops runs. Raises Unreachable where AWS does not answer for now, Refused where it says no."""
 
+    conf_name: str
+    """The environment that names it."""
     retries_safely: bool
     """Whether a start whose answer was lost may be sent again."""
 

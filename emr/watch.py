@@ -59,7 +59,7 @@ class Watch:
                 run = self._until(until, terms.patience_s)
         except KeyboardInterrupt:
             if not terms.is_ours:
-                self.say(f"run {self.run_id} goes on; stop it by: telematics emr cancel {self.run_id}")
+                self.say(f"run {self.run_id} goes on; stop it by: {self._by('cancel')}")
                 raise
             return self._cancelled("interrupted", RunCancelled)
         if run is not None:
@@ -67,7 +67,7 @@ class Watch:
         late = f"{(terms.timeout_s or 0) / 60:g} minutes are over"
         if terms.is_ours:
             return self._cancelled(late, RunTimedOut)
-        raise RunTimedOut(f"{late}; run {self.run_id} goes on (stop it by: telematics emr cancel {self.run_id})")
+        raise RunTimedOut(f"{late}; run {self.run_id} goes on (stop it by: {self._by('cancel')})")
 
     def _until(self, until: float | None, patience_s: float) -> Run | None:
         """The run when it has ended; None when it is too late."""
@@ -90,13 +90,14 @@ class Watch:
         try:
             return retrying(self.service.get, self.run_id)
         except Unreachable as e:
-            raise WatchLost(f"no answer for {patience_s / 60:g} minutes: {e}; run {self.run_id} goes on: {self._again}") from e
+            silent = f"no answer for {patience_s / 60:g} minutes: {e}"
+            raise WatchLost(f"{silent}; run {self.run_id} goes on: {self._by('wait')}") from e
         except Refused as e:
-            raise WatchLost(f"{e}; run {self.run_id} goes on, if it is there: {self._again}") from e
+            raise WatchLost(f"{e}; run {self.run_id} goes on, if it is there: {self._by('wait')}") from e
 
-    @property
-    def _again(self) -> str:
-        return f"telematics emr wait {self.run_id}"
+    def _by(self, verb: str) -> str:
+        """The command of a verb for this run."""
+        return f"telematics emr {verb} {self.run_id} --env {self.service.conf_name}"
 
     def _waiting(self, state: RetryCallState) -> None:
         why = state.outcome.exception() if state.outcome else None
@@ -127,7 +128,7 @@ class Watch:
         except TelematicsError as e:
             run = self._glance()
             if run is None or not run.has_ended:
-                raise WatchLost(f"{why}; NOT cancelled: {e}; stop it by: telematics emr cancel {self.run_id}") from e
+                raise WatchLost(f"{why}; NOT cancelled: {e}; stop it by: {self._by('cancel')}") from e
         run = self._stopped()
         if run is not None and run.phase in (Phase.SUCCEEDED, Phase.FAILED) and not run.hit_its_limit:
             return run
