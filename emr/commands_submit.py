@@ -90,8 +90,9 @@ def run(here: State, of: Start, how: How) -> None:
     tell(done, start)
     if how.attendance is not None:
         attend(there, done.run_id, how.attendance, emr_of(here.conf, here.conf_name).region, is_own=done.was_there is None)
-    elif done.was_there is not None:
-        conclude(done.was_there)
+    elif done.was_there is not None and done.was_there.has_ended:
+        # a list of runs leaves out how long it took
+        conclude(there.get(done.run_id))
 
 
 def tell(done: Submitted, start: Start) -> None:

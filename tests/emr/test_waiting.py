@@ -69,11 +69,20 @@ def test_a_cancellation_that_is_refused_is_said(cloud: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "details", "seconds"), [("FAILED", "Job execution timeout exceeded", 60), ("CANCELLED", "", 14_400)]
+    ("state", "details", "seconds", "code"),
+    [
+        ("CANCELLED", "Job execution timeout exceeded", 60, 22),
+        ("CANCELLED", "", 14_400, 22),
+        ("FAILED", "", 14_400, 22),
+        ("FAILED", "java.util.concurrent.TimeoutException: Futures timed out after [300 seconds]", 420, 20),
+        ("CANCELLED", "by a user", 14_399, 21),
+    ],
 )
-def test_emrs_own_limit_is_told_apart(cloud: Account, state: str, details: str, seconds: int) -> None:
+def test_emrs_own_limit_is_told_apart(cloud: Account, state: str, details: str, seconds: int, code: int) -> None:
     cloud.fake.script = [Moment("RUNNING"), Moment(state, details, seconds=seconds)]
-    assert cloud.run(*NIGHT, "--wait") == 22
+    assert cloud.run(*NIGHT, "--wait") == code
+    # and so does whoever finds it ended
+    assert cloud.run(*NIGHT) == cloud.run("status", only(cloud).id) == code
 
 
 def interrupt(cloud: Account, number: int) -> None:
