@@ -40,3 +40,8 @@ def sha256_of(path: Path) -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_hash(text: bytes) -> str:
+    """The part of a sha256 that names carry."""
+    return hashlib.sha256(text).hexdigest()[:16]

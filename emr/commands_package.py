@@ -8,7 +8,7 @@ import typer
 
 from emr.configure import path_of
 from emr.options import PATIENCE_MINUTES, EnvOption, of_env
-from emr.package import ROOT, Arch, Manifest, build, this_arch
+from emr.package import DEPLOYED, ROOT, Arch, Manifest, build, this_arch
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def package(
-    arch: Annotated[str, typer.Option(help="x86_64, arm64 or all")] = "arm64",
+    arch: Annotated[str, typer.Option(help="x86_64, arm64 or all")] = DEPLOYED,
     out: OutOption = OUT,
     test: Annotated[bool, typer.Option("--test/--no-test", help="run the self-test; deploy refuses what has not passed")] = True,
 ) -> None:
@@ -62,7 +62,7 @@ def deploy(
     context: typer.Context,
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
-    archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
+    archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest for arm64 without")] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="id of a deployment that is there to point at; nothing is uploaded")
     ] = None,
@@ -124,14 +124,14 @@ def run(
 
 
 def chosen(out: Path, archive: str | None) -> Manifest:
-    """The manifest of an archive by name, or of the newest. Raises EnvironmentProblem where there is none."""
+    """The manifest of an archive by name, or of the newest for arm64. Raises EnvironmentProblem where there is none."""
     from emr.self_test import read_manifest
 
     if archive is not None:
         return read_manifest(out / f"{archive.removesuffix('.tar.gz')}.json")
-    found = sorted(out.glob("environment-*.json"), key=lambda x: x.stat().st_mtime)
+    found = sorted(out.glob(f"environment-{DEPLOYED}-*.json"), key=lambda x: x.stat().st_mtime)
     if not found:
-        raise EnvironmentProblem(f"{out} holds no archive: run `telematics emr package` in {ROOT.name}")
+        raise EnvironmentProblem(f"{out} holds no archive for {DEPLOYED}: run `telematics emr package` in {ROOT.name}")
     return read_manifest(found[-1])
 
 

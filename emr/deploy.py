@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emr.archive import sha256_of
-from emr.package import Manifest, content_hash
+from emr.archive import content_hash, sha256_of
+from emr.package import DEPLOYED, Manifest
 from emr.self_test import passed
 from lake.conf import Conf
 from lake.errors import ConfigError, EnvironmentProblem
@@ -188,7 +188,9 @@ def deploy(
 
 
 def check(manifest: Manifest, folder: Path) -> None:
-    """Raise EnvironmentProblem unless the files are those of the manifest and the archive passed its self-test."""
+    """Raise EnvironmentProblem unless the archive runs where it goes, the files are the manifest's, and its self-test passed."""
+    if manifest.arch != DEPLOYED:
+        raise EnvironmentProblem(f"{manifest.archive} is for {manifest.arch}, and what runs it is {DEPLOYED}")
     if not passed(manifest):
         raise EnvironmentProblem(f"{manifest.archive} has not passed its self-test: run `telematics emr package`")
     for name, digest in ((manifest.archive, manifest.sha256), (manifest.wheel, manifest.wheel_sha256)):

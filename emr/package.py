@@ -4,7 +4,6 @@ Spark and Delta, with their Python modules, come from EMR. Python 3.11 does too:
 virtual environment around it where it is unpacked (emr/environment/python.sh).
 """
 
-import hashlib
 import json
 import os
 import re
@@ -45,6 +44,8 @@ MACHINES: dict[Arch, Machine] = {
     "arm64": Machine("aarch64-manylinux_2_34", "aarch64", 183),
 }
 """ELF numbers: e_machine of the System V ABI, EM_X86_64 and EM_AARCH64."""
+DEPLOYED: Arch = "arm64"
+"""Of every application and cluster of emr/terraform; `doctor` holds the application to it, `deploy` the archive."""
 WITHOUT_ARM64_WHEEL = ("timezonefinder",)
 """No arm64 wheel is published. Its Python is the same everywhere, and uses numba; its C part is left out."""
 UNUSED = ("bin", "share", "etc", "include", ".lock")
@@ -243,8 +244,3 @@ def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None 
         words = " ".join(f"{done.stderr} {done.stdout}".split())
         raise EnvironmentProblem(f"{Path(command[0]).name} {command[1]} failed: {words[-600:]}")
     return done.stdout
-
-
-def content_hash(text: bytes) -> str:
-    """The part of a sha256 that names carry."""
-    return hashlib.sha256(text).hexdigest()[:16]
