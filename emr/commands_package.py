@@ -12,6 +12,9 @@ from emr.package import DEPLOYED, ROOT, Arch, Manifest, build, this_arch
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
+RunAttemptOption = Annotated[
+    int, typer.Option("--attempt", min=1, envvar="GITHUB_RUN_ATTEMPT", help="raise it to run again what ran today")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="folder of archives, wheels and manifests")]
 
 
@@ -96,11 +99,13 @@ def run(
     deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
     env: EnvOption = None,
     minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
+    attempt: RunAttemptOption = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
 ) -> None:
     """Run any command on EMR Serverless from a deployment that is tried before it is used; ends as the command does."""
     import json
 
+    from emr.commands_submit import tell
     from emr.deploy import earlier, place_of, s3_client
     from emr.request import emr_of, job_run
     from emr.running import conf_of, start_of
@@ -112,7 +117,7 @@ def run(
     conf, env = here.conf, here.conf_name
     region = emr_of(conf, env).region
     found = earlier(place_of(conf, s3_client(region)), deployment)
-    start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC)), conf_of(conf, found, minutes)
+    start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC).date(), attempt), conf_of(conf, found, minutes)
     request = job_run(conf, env, start)
     if dry_run:
         print(json.dumps(request, indent=2))
@@ -120,6 +125,7 @@ def run(
     there = Serverless(conf, env)
     done = submit(there, start)
     print(done.run_id, flush=True)
+    tell(done, start)
     attend(there, done.run_id, Attendance(minutes, PATIENCE_MINUTES, None), region, is_own=done.was_there is None)
 
 
