@@ -8,6 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from emr import costs, starts
+from emr.aws import Unreachable
 from emr.commands_submit import service
 from emr.logs import Logs, Tail
 from emr.options import (
@@ -24,10 +25,10 @@ from emr.options import (
 from emr.request import emr_of
 from emr.runs import Run, Service
 from emr.submit import latest
-from emr.watch import PACE, STREAMS, conclude
+from emr.watch import PACE, STREAMS, conclude, patiently
 from emr.watching import Attendance, attend, printed, said
 from jobs.state import MaybeDate, State, day
-from lake.errors import ConfigError, InputError
+from lake.errors import ConfigError, InputError, WatchLost
 
 RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="id of a job run or step")]
 StartOption = Annotated[str, typer.Option("--start", help=f"with --date: {', '.join(starts.KINDS)}")]
@@ -88,7 +89,10 @@ def wait(
 ) -> None:
     """Watch a run to its end, and end as it ends."""
     here = of_env(context, which.env)
-    there, run = found(here, which)
+    try:
+        there, run = patiently(lambda: found(here, which), patience * 60, said)
+    except Unreachable as e:
+        raise WatchLost(f"no answer for {patience:g} minutes: {e}; a run that is there goes on") from e
     attend(there, run.id, Attendance(timeout, patience, cancel), region(here), is_own=False)
 
 

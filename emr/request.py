@@ -99,10 +99,13 @@ def spark_submit_parameters(settings: dict[str, str]) -> str:
 
 def check(request: Request, service: str, operation: str) -> None:
     """Raise ConfigError that says what AWS would refuse, by botocore's service model; nothing is sent."""
-    from botocore.session import Session
+    from botocore.loaders import create_loader
+    from botocore.model import ServiceModel
     from botocore.validate import ParamValidator
 
-    shape = Session().get_service_model(service).operation_model(operation).input_shape
+    # a session would ask for a profile, which a dry run needs not have
+    model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    shape = model.operation_model(operation).input_shape
     if shape is None:
         raise ConfigError(f"the installed botocore has no input for {operation}")
     report = ParamValidator().validate(request, shape)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
@@ -19,6 +20,7 @@ from lake.errors import RunCancelled, RunFailed, RunTimedOut, TelematicsError, W
 STREAMS = ("stdout", "stderr")
 LAST_LINES = 20
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,8 @@ class Watch:
 
     def look(self, patience_s: float) -> Run:
         """The run as it is now, asked for again while AWS does not answer. Raises WatchLost after `patience_s`."""
-        retrying = Retrying(
-            retry=retry_if_exception_type(Unreachable), stop=stop_after_delay(patience_s), reraise=True,
-            wait=wait_exponential_jitter(self.pace.retry_s, self.pace.longest_retry_s), before_sleep=self._waiting,
-        )  # fmt: skip
         try:
-            return retrying(self.service.get, self.run_id)
+            return patiently(lambda: self.service.get(self.run_id), patience_s, self.say, self.pace)
         except Unreachable as e:
             silent = f"no answer for {patience_s / 60:g} minutes: {e}"
             raise WatchLost(f"{silent}; run {self.run_id} goes on: {self._by('wait')}") from e
@@ -98,10 +96,6 @@ class Watch:
     def _by(self, verb: str) -> str:
         """The command of a verb for this run."""
         return f"telematics emr {verb} {self.run_id} --env {self.service.conf_name}"
-
-    def _waiting(self, state: RetryCallState) -> None:
-        why = state.outcome.exception() if state.outcome else None
-        self.say(f"no answer, asking again: {why}")
 
     def _tell(self, run: Run) -> None:
         if self._said != (run.state, run.attempt):
@@ -151,6 +145,20 @@ class Watch:
             return self.service.get(self.run_id)
         except TelematicsError:
             return None
+
+
+def patiently(ask: Callable[[], T], patience_s: float, say: Say, pace: Pace | None = None) -> T:
+    """What AWS answers, asked again while it does not. Raises Unreachable after `patience_s`."""
+
+    def waiting(state: RetryCallState) -> None:
+        say(f"no answer, asking again: {state.outcome.exception() if state.outcome else None}")
+
+    pace = pace or PACE
+    retrying = Retrying(
+        retry=retry_if_exception_type(Unreachable), stop=stop_after_delay(patience_s), reraise=True,
+        wait=wait_exponential_jitter(pace.retry_s, pace.longest_retry_s), before_sleep=waiting,
+    )  # fmt: skip
+    return retrying(ask)
 
 
 def conclude(run: Run) -> None:

@@ -109,3 +109,34 @@ def test_an_interrupt_leaves_what_was_there(cloud: Account) -> None:
     assert cloud.run("wait", only(cloud).id) == 130
     assert not only(cloud).cancelled
     assert f"telematics emr cancel {only(cloud).id}" in cloud.err
+
+
+@pytest.mark.parametrize("which", [("00run00000001",), ("--date", "2026-01-05")])
+def test_a_network_that_is_away_from_the_start_is_waited_for(cloud: Account, which: tuple[str, ...]) -> None:
+    cloud.fake.script = WELL
+    assert cloud.run(*NIGHT) == 0
+    # more than boto3 itself asks
+    cloud.fake.faults = [Fault(x) for x in ("GetJobRun", "ListJobRuns") for _ in range(12)]
+    assert cloud.run("wait", *which) == 0
+    assert "no answer, asking again" in cloud.err
+    cloud.fake.is_dark = True
+    assert cloud.run("wait", *which, "--patience", "0.005") == 24
+    assert "no answer for 0.005 minutes" in cloud.err
+
+
+def test_a_profile_that_is_not_there_and_no_credentials_are_one_line_with_a_mend(
+    cloud: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    deployed = ("run", "--deployment", "d1", "--", "tables")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    for command in (NIGHT, ("wait", "00run1"), deployed):
+        assert cloud.run(*command) == 5, cloud.err
+        assert "profile (nope) could not be found: set AWS_PROFILE" in cloud.err and cloud.err.count("\n") == 1
+    monkeypatch.delenv("AWS_PROFILE")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for command, code in ((NIGHT, 23), (("wait", "00run1"), 5), (deployed, 5)):
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+        assert cloud.run(*command) == code, cloud.err
+        assert "no credentials were found: set AWS_PROFILE" in cloud.err and cloud.err.count("\n") == 1
