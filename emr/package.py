@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from emr.archive import pack, sha256_of
+from emr.archive import pack, sha256_of, tidy
 from lake.errors import EnvironmentProblem
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +48,6 @@ DEPLOYED: Arch = "arm64"
 """Of every application and cluster of emr/terraform; `doctor` holds the application to it, `deploy` the archive."""
 WITHOUT_ARM64_WHEEL = ("timezonefinder",)
 """No arm64 wheel is published. Its Python is the same everywhere, and uses numba; its C part is left out."""
-UNUSED = ("bin", "share", "etc", "include", ".lock")
-"""Beside the packages: console scripts (they begin with the builder's own Python) and files for a prefix that is not there."""
 EPOCH = 315532800
 """1980-01-01, the first day that a wheel can hold."""
 
@@ -152,17 +150,6 @@ def _uv() -> Path:
     from uv import find_uv_bin
 
     return Path(find_uv_bin())
-
-
-def tidy(site: Path) -> None:
-    """Take out what differs between two builds or is of no use on a worker."""
-    for name in UNUSED:
-        path = site / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in [*site.rglob("__pycache__")]:
-        shutil.rmtree(path)
-    for path in [*site.glob("*.dist-info/uv_cache.json"), *site.glob("*.dist-info/direct_url.json")]:
-        path.unlink()
 
 
 def foreign(site: Path, arch: Arch) -> list[str]:
