@@ -12,6 +12,7 @@ _PASSING = frozenset({
     "InternalServerException", "InternalServerError", "InternalFailure", "ServiceUnavailable", "RequestTimeout",
 })  # fmt: skip
 _SERVER_ERROR = 500
+_LOG_IN = "set AWS_PROFILE, or log in (aws sso login)"
 
 
 class Unreachable(EnvironmentProblem):
@@ -26,20 +27,29 @@ class Refused(EnvironmentProblem):
         self.code = code
 
 
-def client(service: str, region: str, *, tries: int = TRIES) -> Any:
-    """boto3's client with credentials found the usual way; it waits and tries again when throttled or cut off."""
+def client(service: str, region: str, *, tries: int = TRIES, read_s: float = READ_S) -> Any:
+    """boto3's client with credentials found the usual way; it waits and tries again when throttled or cut off. Raises Refused
+    where there is no such region or profile."""
     import boto3
     from botocore.config import Config
 
     retries = {"mode": "standard", "total_max_attempts": tries}
-    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)  # type: ignore[arg-type]
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+    config = Config(connect_timeout=CONNECT_S, read_timeout=read_s, retries=retries)  # type: ignore[arg-type]
+    with asking(f"credentials for {service}"):
+        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Turn what boto3 raises in the body into Unreachable or Refused, in one line that says what was asked for."""
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoCredentialsError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        ProfileNotFound,
+    )
 
     try:
         yield
@@ -50,7 +60,9 @@ def asking(what: str) -> Iterator[None]:
             raise Unreachable(why) from e
         raise Refused(why, code) from e
     except NoCredentialsError as e:
-        raise Refused(f"{what}: no credentials were found: set AWS_PROFILE, or log in (aws sso login)", "NoCredentials") from e
+        raise Refused(f"{what}: no credentials were found: {_LOG_IN}", "NoCredentials") from e
+    except ProfileNotFound as e:
+        raise Refused(f"{what}: {_one_line(e)}: {_LOG_IN}", "NoCredentials") from e
     except (ConnectionError, HTTPClientError) as e:
         raise Unreachable(f"{what}: {_one_line(e)}") from e
     except BotoCoreError as e:

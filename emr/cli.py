@@ -7,8 +7,19 @@ from emr.commands_configure import configure
 from emr.commands_submit import submit_app
 from jobs.doctor import OF_AN_ENVIRONMENT, Check
 from lake.conf import Conf
+from lake.errors import ConfigError
 
-app = typer.Typer(help="Package, deploy, submit, watch and pay for runs on EMR.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def options(context: typer.Context) -> None:
+    """Package, deploy, submit, watch and pay for runs on EMR."""
+    lake = context.find_root().params.get("lake")
+    if lake is not None:
+        raise ConfigError(f"--lake {lake} does nothing here: a run on EMR has the lake of its configuration (--env E)")
+
+
 app.add_typer(submit_app, name="submit")
 commands_runs.add_to(app)
 commands_package.add_to(app)

@@ -7,12 +7,14 @@ from typing import Annotated, get_args
 import typer
 
 from emr.configure import path_of
-from emr.options import PATIENCE_MINUTES
-from emr.package import ROOT, Arch, Manifest, build, this_arch
-from jobs.state import state
+from emr.options import PATIENCE_MINUTES, EnvOption, of_env
+from emr.package import DEPLOYED, ROOT, Arch, Manifest, build, this_arch
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
+RunAttemptOption = Annotated[
+    int, typer.Option("--attempt", min=1, envvar="GITHUB_RUN_ATTEMPT", help="raise it to run again what ran today")
+]
 OutOption = Annotated[Path, typer.Option("--out", help="folder of archives, wheels and manifests")]
 
 
@@ -25,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def package(
-    arch: Annotated[str, typer.Option(help="x86_64, arm64 or all")] = "arm64",
+    arch: Annotated[str, typer.Option(help="x86_64, arm64 or all")] = DEPLOYED,
     out: OutOption = OUT,
     test: Annotated[bool, typer.Option("--test/--no-test", help="run the self-test; deploy refuses what has not passed")] = True,
 ) -> None:
@@ -60,9 +62,10 @@ def describe(manifest: Manifest) -> str:
 
 
 def deploy(
+    context: typer.Context,
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
-    archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest one without")] = None,
+    archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest for arm64 without")] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="id of a deployment that is there to point at; nothing is uploaded")
     ] = None,
@@ -72,9 +75,8 @@ def deploy(
     """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
     from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
-    from lake.conf import load_conf
 
-    conf = load_conf(env)
+    conf = of_env(context, env).conf
     place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
     now = dt.datetime.now(dt.UTC)
     if conf_only:
@@ -92,27 +94,30 @@ def deploy(
 
 
 def run(
+    context: typer.Context,
     arguments: Annotated[list[str], typer.Argument(help="a command of telematics with its options, after --")],
-    env: Annotated[str, typer.Option("--env", help="environment to run it in")],
     deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
+    env: EnvOption = None,
     minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
+    attempt: RunAttemptOption = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
 ) -> None:
     """Run any command on EMR Serverless from a deployment that is tried before it is used; ends as the command does."""
     import json
 
+    from emr.commands_submit import tell
     from emr.deploy import earlier, place_of, s3_client
     from emr.request import emr_of, job_run
     from emr.running import conf_of, start_of
     from emr.serverless import Serverless
     from emr.submit import submit
     from emr.watching import Attendance, attend
-    from lake.conf import load_conf
 
-    conf = load_conf(env)
+    here = of_env(context, env)
+    conf, env = here.conf, here.conf_name
     region = emr_of(conf, env).region
     found = earlier(place_of(conf, s3_client(region)), deployment)
-    start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC)), conf_of(conf, found, minutes)
+    start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC).date(), attempt), conf_of(conf, found, minutes)
     request = job_run(conf, env, start)
     if dry_run:
         print(json.dumps(request, indent=2))
@@ -120,18 +125,19 @@ def run(
     there = Serverless(conf, env)
     done = submit(there, start)
     print(done.run_id, flush=True)
+    tell(done, start)
     attend(there, done.run_id, Attendance(minutes, PATIENCE_MINUTES, None), region, is_own=done.was_there is None)
 
 
 def chosen(out: Path, archive: str | None) -> Manifest:
-    """The manifest of an archive by name, or of the newest. Raises EnvironmentProblem where there is none."""
+    """The manifest of an archive by name, or of the newest for arm64. Raises EnvironmentProblem where there is none."""
     from emr.self_test import read_manifest
 
     if archive is not None:
         return read_manifest(out / f"{archive.removesuffix('.tar.gz')}.json")
-    found = sorted(out.glob("environment-*.json"), key=lambda x: x.stat().st_mtime)
+    found = sorted(out.glob(f"environment-{DEPLOYED}-*.json"), key=lambda x: x.stat().st_mtime)
     if not found:
-        raise EnvironmentProblem(f"{out} holds no archive: run `telematics emr package` in {ROOT.name}")
+        raise EnvironmentProblem(f"{out} holds no archive for {DEPLOYED}: run `telematics emr package` in {ROOT.name}")
     return read_manifest(found[-1])
 
 
@@ -141,6 +147,7 @@ def size(
     policies: Annotated[int, typer.Option(help="policies scored a night, each with exact reasons")],
     scores_by: Annotated[str, typer.Option(help="HH:MM UTC when scores are due")] = "06:00",
     start: Annotated[str, typer.Option(help="HH:MM UTC when the night is submitted")] = "01:00",
+    env: EnvOption = None,
 ) -> None:
     """From measured throughputs to executors, memory, minutes and dollars a night; prints the calculation."""
     from emr.size import describe as described
@@ -148,7 +155,7 @@ def size(
     from emr.throughput import sources
     from lake.conf_emr import Prices
 
-    emr = state(context).conf.emr
+    emr = of_env(context, env).conf.emr
     minutes = (clock(scores_by) - clock(start)).total_seconds() / 60 % (24 * 60)
     if not minutes:
         raise ConfigError(f"scores are due when the night starts, at {start}: give --scores-by or --start")

@@ -8,16 +8,27 @@ from typing import Annotated, cast, get_args
 import typer
 
 from emr import costs, starts
+from emr.aws import Unreachable
 from emr.commands_submit import service
 from emr.logs import Logs, Tail
-from emr.options import PATIENCE_MINUTES, CancelOption, PatienceOption, Target, TargetOption, TimeoutOption, grouped
+from emr.options import (
+    PATIENCE_MINUTES,
+    CancelOption,
+    EnvOption,
+    PatienceOption,
+    Target,
+    TargetOption,
+    TimeoutOption,
+    grouped,
+    of_env,
+)
 from emr.request import emr_of
 from emr.runs import Run, Service
 from emr.submit import latest
-from emr.watch import PACE, STREAMS, conclude
+from emr.watch import PACE, STREAMS, conclude, patiently
 from emr.watching import Attendance, attend, printed, said
-from jobs.state import MaybeDate, State, day, state
-from lake.errors import ConfigError, InputError
+from jobs.state import MaybeDate, State, day
+from lake.errors import ConfigError, InputError, WatchLost
 
 RunArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="id of a job run or step")]
 StartOption = Annotated[str, typer.Option("--start", help=f"with --date: {', '.join(starts.KINDS)}")]
@@ -34,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
 class Which:
     """The run that is meant, as given."""
 
+    env: str | None
     run_id: str | None
     date: dt.datetime | None
     start: str
@@ -43,7 +55,7 @@ class Which:
 with_which = grouped(
     "which", Which,
     {
-        "run_id": (RunArgument, None), "date": (MaybeDate, None), "start": (StartOption, "nightly"),
+        "env": (EnvOption, None), "run_id": (RunArgument, None), "date": (MaybeDate, None), "start": (StartOption, "nightly"),
         "target": (TargetOption, Target.SERVERLESS),
     },
 )  # fmt: skip
@@ -76,8 +88,11 @@ def wait(
     cancel: CancelOption = None,
 ) -> None:
     """Watch a run to its end, and end as it ends."""
-    here = state(context)
-    there, run = found(here, which)
+    here = of_env(context, which.env)
+    try:
+        there, run = patiently(lambda: found(here, which), patience * 60, said)
+    except Unreachable as e:
+        raise WatchLost(f"no answer for {patience:g} minutes: {e}; a run that is there goes on") from e
     attend(there, run.id, Attendance(timeout, patience, cancel), region(here), is_own=False)
 
 
@@ -87,7 +102,7 @@ def status(
     which: Which,
 ) -> None:
     """One line on how a run stands; ends as the run ended."""
-    here = state(context)
+    here = of_env(context, which.env)
     there, run = found(here, which)
     took = f", {run.seconds / 60:.1f} minutes" if run.seconds is not None else ""
     print(f"{run.id} {run.describe()}{took}; created {run.created_at:%Y-%m-%d %H:%M} UTC")
@@ -107,7 +122,7 @@ def logs(
     """The driver's log as EMR has put it on S3."""
     if stream not in STREAMS:
         raise ConfigError(f"no stream '{stream}': there are {', '.join(STREAMS)}")
-    here = state(context)
+    here = of_env(context, which.env)
     there, run = found(here, which)
     reader = Logs(region(here))
     if follow:
@@ -139,12 +154,13 @@ def cancel(
     which: Which,
 ) -> None:
     """Ask for a run's end; what it has not committed is not written."""
-    there, run = found(state(context), which)
+    here = of_env(context, which.env)
+    there, run = found(here, which)
     if run.has_ended:
         print(f"{run.id} has ended already: {run.describe()}")
         return
     there.cancel(run.id)
-    print(f"{run.id} is being cancelled; telematics emr wait {run.id} says when it is")
+    print(f"{run.id} is being cancelled; telematics emr wait {run.id} --env {here.conf_name} says when it is")
 
 
 @with_which
@@ -155,7 +171,7 @@ def cost(
     plan: Annotated[bool, typer.Option("--plan", help="of compute at the planned scale, from measured throughputs")] = False,
 ) -> None:
     """vCPU-hours, GB-hours and dollars: of a run by job, of a month by night, or of the plan."""
-    here = state(context)
+    here = of_env(context, which.env)
     if [which.run_id is not None or which.date is not None, month is not None, plan].count(True) != 1:
         raise ConfigError("give one of a run's id, --date D, --month YYYY-MM and --plan")
     if plan:

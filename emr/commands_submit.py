@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emr import starts
-from emr.options import How, Target, with_how
+from emr.options import How, Target, of_env, with_how
 from emr.request import emr_of, job_run, step
 from emr.runs import Service
 from emr.serverless import Serverless
@@ -17,7 +17,7 @@ from emr.watch import conclude
 from emr.watching import attend, said
 from jobs.commands_data import SourceOption
 from jobs.commands_night import FirstOption, LastOption
-from jobs.state import DateOption, State, day, state
+from jobs.state import DateOption, State, day
 from lake.errors import ConfigError
 
 submit_app = typer.Typer(help="Start a run; prints its id.", no_args_is_help=True)
@@ -27,7 +27,7 @@ submit_app = typer.Typer(help="Start a run; prints its id.", no_args_is_help=Tru
 @with_how
 def nightly(context: typer.Context, date: DateOption, how: How) -> None:
     """One night, every job, in one application start."""
-    run(state(context), starts.nightly(day(date)), how)
+    run(of_env(context, how.env), starts.nightly(day(date)), how)
 
 
 @submit_app.command("backfill")
@@ -36,14 +36,14 @@ def backfill(context: typer.Context, first: FirstOption, last: LastOption, how: 
     """Nights in order, in one application start."""
     if first is None or last is None:
         raise ConfigError("give --from D and --to D")
-    run(state(context), starts.backfill(day(first), day(last)), how)
+    run(of_env(context, how.env), starts.backfill(day(first), day(last)), how)
 
 
 @submit_app.command("train")
 @with_how
 def train(context: typer.Context, date: DateOption, how: How) -> None:
     """A training as of a date; it ends in a candidate that awaits approval."""
-    run(state(context), starts.train(day(date)), how)
+    run(of_env(context, how.env), starts.train(day(date)), how)
 
 
 @submit_app.command("maintain")
@@ -55,7 +55,7 @@ def maintain(
     upgrade: Annotated[bool, typer.Option("--upgrade", help="bring the lake to this version's format instead")] = False,
 ) -> None:
     """The maintenance of a date: delete what is too old, compact, vacuum."""
-    run(state(context), starts.maintain(day(date), upgrade), how)
+    run(of_env(context, how.env), starts.maintain(day(date), upgrade), how)
 
 
 @submit_app.command("replay")
@@ -68,7 +68,7 @@ def replay(
     reason: Annotated[str | None, typer.Option("--reason", help="only records held for it")] = None,
 ) -> None:
     """Judge a source's held records again; the date tells one submission from the next."""
-    run(state(context), starts.replay(day(date), source, reason), how)
+    run(of_env(context, how.env), starts.replay(day(date), source, reason), how)
 
 
 def service(here: State, target: Target) -> Service:
@@ -90,8 +90,9 @@ def run(here: State, of: Start, how: How) -> None:
     tell(done, start)
     if how.attendance is not None:
         attend(there, done.run_id, how.attendance, emr_of(here.conf, here.conf_name).region, is_own=done.was_there is None)
-    elif done.was_there is not None:
-        conclude(done.was_there)
+    elif done.was_there is not None and done.was_there.has_ended:
+        # a list of runs leaves out how long it took
+        conclude(there.get(done.run_id))
 
 
 def tell(done: Submitted, start: Start) -> None:

@@ -24,11 +24,11 @@ OUTPUTS: dict[tuple[str, ...], str] = {
     ("emr", "region"): "region",
     ("emr", "application_id"): "application_id",
     **{("emr", "execution_role_arns", start): f"role_arns.{start}" for start in ("night", "train", "maintain", "replay")},
-    ("emr", "entry_point"): "entry_point",
     ("emr", "log_uri"): "log_uri",
     ("emr", "ec2", "cluster_id"): "cluster_id",
 }
-"""Key of the configuration -> output of emr/terraform; an output's member after a dot."""
+"""Key of the configuration -> output of emr/terraform; an output's member after a dot. Not what a deployment names,
+emr.entry_point and spark.archives: the state has that of the last apply."""
 MAY_BE_NULL = ("cluster_id",)
 
 

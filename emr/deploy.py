@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emr.archive import sha256_of
-from emr.package import Manifest, content_hash
+from emr.archive import content_hash, sha256_of
+from emr.aws import asking, client
+from emr.package import DEPLOYED, Manifest
 from emr.self_test import passed
 from lake.conf import Conf
 from lake.errors import ConfigError, EnvironmentProblem
-from lake.s3 import bucket_and_key, explained
+from lake.s3 import bucket_and_key
 
 ENTRY = Path(__file__).parent / "entry.py"
 POINTER = "current.json"
@@ -61,7 +62,7 @@ class Place:
         """Write what is not there yet, with its checksum, never over anything. Returns whether it was written.
 
         Names carry the hash of their content, so what is there already is the same; S3 refuses a body that does not have the
-        checksum. Raises LakeError where S3 does not take it.
+        checksum. Raises Refused or Unreachable where S3 does not take it.
         """
         digest = bytes.fromhex(sha256_of(content)) if isinstance(content, Path) else hashlib.sha256(content).digest()
         size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -79,7 +80,7 @@ class Place:
 
         bucket, key = bucket_and_key(self.uri(name))
         checksum = base64.b64encode(digest).decode()
-        with explained(self.uri(name)):
+        with asking(self.uri(name)):
             try:
                 self.client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
             except ClientError as e:
@@ -93,7 +94,7 @@ class Place:
         from botocore.exceptions import ClientError
 
         bucket, key = bucket_and_key(self.uri(name))
-        with explained(self.uri(name)):
+        with asking(self.uri(name)):
             try:
                 return bool(self.client.head_object(Bucket=bucket, Key=key)["ContentLength"] == size)
             except ClientError as e:
@@ -106,7 +107,7 @@ class Place:
         from botocore.exceptions import ClientError
 
         bucket, key = bucket_and_key(uri)
-        with explained(uri):
+        with asking(uri):
             try:
                 self.client.head_object(Bucket=bucket, Key=key)
             except ClientError as e:
@@ -120,7 +121,7 @@ class Place:
         from botocore.exceptions import ClientError
 
         bucket, key = bucket_and_key(self.uri(name))
-        with explained(self.uri(name)):
+        with asking(self.uri(name)):
             try:
                 answer = self.client.get_object(Bucket=bucket, Key=key)
                 content: dict[str, Any] = json.loads(answer["Body"].read())
@@ -153,12 +154,7 @@ def place_of(conf: Conf, client: Any) -> Place:
 
 def s3_client(region: str) -> Any:
     """boto3's client for bodies of hundreds of megabytes."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3", region_name=region, config=Config(read_timeout=300, retries={"mode": "standard", "max_attempts": 5})
-    )
+    return client("s3", region, read_s=300)
 
 
 def deploy(
@@ -188,7 +184,9 @@ def deploy(
 
 
 def check(manifest: Manifest, folder: Path) -> None:
-    """Raise EnvironmentProblem unless the files are those of the manifest and the archive passed its self-test."""
+    """Raise EnvironmentProblem unless the archive runs where it goes, the files are the manifest's, and its self-test passed."""
+    if manifest.arch != DEPLOYED:
+        raise EnvironmentProblem(f"{manifest.archive} is for {manifest.arch}, and what runs it is {DEPLOYED}")
     if not passed(manifest):
         raise EnvironmentProblem(f"{manifest.archive} has not passed its self-test: run `telematics emr package`")
     for name, digest in ((manifest.archive, manifest.sha256), (manifest.wheel, manifest.wheel_sha256)):

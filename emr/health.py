@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 from emr.aws import Refused, Unreachable, asking, client
+from emr.package import DEPLOYED
 from emr.request import SERVERLESS, STEPS, emr_of
 from jobs.doctor import Check
 from lake.conf import Conf
 from lake.conf_emr import Emr
 from lake.s3 import bucket_and_key
 
-RELEASE, TYPE, ARCHITECTURE = "emr-spark-8", "SPARK", "ARM64"
+RELEASE, TYPE, ARCHITECTURE = "emr-spark-8", "SPARK", DEPLOYED.upper()
 LOG_STORE_KEYS = {"tablePath": "HASH", "fileName": "RANGE"}
 _LOG_STORE = "spark.io.delta.storage.S3DynamoDBLogStore.ddb"
 _PLACEHOLDER = ":000000000000:"

@@ -1,4 +1,4 @@
-"""Options that several commands of `telematics emr` have, and a way to give them to each."""
+"""Options that several commands of `telematics emr` have, a way to give them to each, and the environment they all name."""
 
 import inspect
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from emr.watching import Attendance
+from jobs.state import State, state
 from lake.errors import ConfigError
 
 
@@ -19,6 +20,7 @@ class Target(StrEnum):
     EC2 = "ec2"
 
 
+EnvOption = Annotated[str | None, typer.Option("--env", help="dev, staging, production, a file, or an s3:// address")]
 AttemptOption = Annotated[int, typer.Option("--attempt", min=1, help="raise it to start again what EMR has already run")]
 TargetOption = Annotated[Target, typer.Option("--target", help="the application, or a step of the EC2 cluster")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")]
@@ -32,10 +34,24 @@ PATIENCE_MINUTES = 10.0
 Command = Callable[..., None]
 
 
+def of_env(context: typer.Context, env: str | None) -> State:
+    """The invocation in the configuration that --env names; without it in that of --conf. Raises ConfigError where both are given
+    and differ."""
+    here, source = state(context), context.find_root().get_parameter_source("conf")
+    if env is None:
+        return here
+    # its default is nobody's choice
+    if source is not None and source.name != "DEFAULT" and here.conf_name != env:
+        raise ConfigError(f"--conf {here.conf_name} and --env {env} name two configurations: leave out --conf")
+    here.conf_name = env
+    return here
+
+
 @dataclass(frozen=True)
 class How:
     """The options that every start has, as given."""
 
+    env: str | None
     attempt: int
     target: Target
     dry_run: bool
@@ -55,9 +71,9 @@ class How:
 
 
 _OF_EVERY_START: dict[str, tuple[Any, Any]] = {
-    "attempt": (AttemptOption, 1), "target": (TargetOption, Target.SERVERLESS), "dry_run": (DryRunOption, False),
-    "wait": (WaitOption, False), "timeout": (TimeoutOption, None), "patience": (PatienceOption, PATIENCE_MINUTES),
-    "cancel": (CancelOption, None),
+    "env": (EnvOption, None), "attempt": (AttemptOption, 1), "target": (TargetOption, Target.SERVERLESS),
+    "dry_run": (DryRunOption, False), "wait": (WaitOption, False), "timeout": (TimeoutOption, None),
+    "patience": (PatienceOption, PATIENCE_MINUTES), "cancel": (CancelOption, None),
 }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ Spark and Delta, with their Python modules, come from EMR. Python 3.11 does too:
 virtual environment around it where it is unpacked (emr/environment/python.sh).
 """
 
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from emr.archive import pack, sha256_of
+from emr.archive import pack, sha256_of, tidy
 from lake.errors import EnvironmentProblem
 
 ROOT = Path(__file__).parents[1]
@@ -45,10 +44,10 @@ MACHINES: dict[Arch, Machine] = {
     "arm64": Machine("aarch64-manylinux_2_34", "aarch64", 183),
 }
 """ELF numbers: e_machine of the System V ABI, EM_X86_64 and EM_AARCH64."""
+DEPLOYED: Arch = "arm64"
+"""Of every application and cluster of emr/terraform; `doctor` holds the application to it, `deploy` the archive."""
 WITHOUT_ARM64_WHEEL = ("timezonefinder",)
 """No arm64 wheel is published. Its Python is the same everywhere, and uses numba; its C part is left out."""
-UNUSED = ("bin", "share", "etc", "include", ".lock")
-"""Beside the packages: console scripts (they begin with the builder's own Python) and files for a prefix that is not there."""
 EPOCH = 315532800
 """1980-01-01, the first day that a wheel can hold."""
 
@@ -153,17 +152,6 @@ def _uv() -> Path:
     return Path(find_uv_bin())
 
 
-def tidy(site: Path) -> None:
-    """Take out what differs between two builds or is of no use on a worker."""
-    for name in UNUSED:
-        path = site / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in [*site.rglob("__pycache__")]:
-        shutil.rmtree(path)
-    for path in [*site.glob("*.dist-info/uv_cache.json"), *site.glob("*.dist-info/direct_url.json")]:
-        path.unlink()
-
-
 def foreign(site: Path, arch: Arch) -> list[str]:
     """Files of another machine, and packages whose wheel tags name one, or a newer glibc than Amazon Linux 2023 has."""
     machine, wrong = MACHINES[arch], []
@@ -243,8 +231,3 @@ def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None 
         words = " ".join(f"{done.stderr} {done.stdout}".split())
         raise EnvironmentProblem(f"{Path(command[0]).name} {command[1]} failed: {words[-600:]}")
     return done.stdout
-
-
-def content_hash(text: bytes) -> str:
-    """The part of a sha256 that names carry."""
-    return hashlib.sha256(text).hexdigest()[:16]

@@ -18,7 +18,7 @@ Request = dict[str, Any]
 def emr_of(conf: Conf, conf_name: str) -> Emr:
     """The section. Raises ConfigError where there is none."""
     if conf.emr is None:
-        mend = "it is named before the command: telematics --conf dev (staging, production) emr ..."
+        mend = "name one that has with --env dev (staging, production)"
         raise ConfigError(f"configuration '{conf_name}' has no `emr` section: {mend}")
     return conf.emr
 
@@ -99,10 +99,13 @@ def spark_submit_parameters(settings: dict[str, str]) -> str:
 
 def check(request: Request, service: str, operation: str) -> None:
     """Raise ConfigError that says what AWS would refuse, by botocore's service model; nothing is sent."""
-    from botocore.session import Session
+    from botocore.loaders import create_loader
+    from botocore.model import ServiceModel
     from botocore.validate import ParamValidator
 
-    shape = Session().get_service_model(service).operation_model(operation).input_shape
+    # a session would ask for a profile, which a dry run needs not have
+    model = ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    shape = model.operation_model(operation).input_shape
     if shape is None:
         raise ConfigError(f"the installed botocore has no input for {operation}")
     report = ParamValidator().validate(request, shape)

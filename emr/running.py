@@ -25,9 +25,9 @@ def conf_of(conf: Conf, deployment: Deployment, minutes: int) -> Conf:
     return conf.model_copy(update={"emr": conf.emr.model_copy(update=given)})
 
 
-def start_of(deployment: Deployment, arguments: Sequence[str], now: dt.datetime) -> Start:
-    """The start of a command, told apart by deployment, arguments and UTC hour: sent again it is the same one."""
-    said, hour = " ".join(arguments), f"{now:%Y-%m-%dT%H}"
-    key = hashlib.sha256(f"{deployment.id} {hour} {said}".encode()).hexdigest()[:16]
+def start_of(deployment: Deployment, arguments: Sequence[str], today: dt.date, attempt: int) -> Start:
+    """The start of a command, told apart by deployment, arguments, UTC day and attempt: sent again it is the same one."""
+    said = " ".join(arguments)
+    key = hashlib.sha256(f"{deployment.id} {today} {said}".encode()).hexdigest()[:16]
     title = f"{said[:SHOWN_CHARACTERS]} ({key})"
-    return Start("run", "night", now.date(), key, title, tuple(arguments), tags={"deployment": deployment.id})
+    return Start("run", "night", today, key, title, tuple(arguments), attempt, tags={"deployment": deployment.id})

@@ -46,7 +46,8 @@ class Billed:
 
 @dataclass(frozen=True)
 class Run:
-    """One look at a run. `attempt` is EMR's own count of starts; `seconds` are None until it has ended."""
+    """One look at a run. `attempt` is EMR's own count of starts; `seconds` are None until it has ended, `limit_minutes` where EMR
+    has no limit (a step) or does not say (a list of runs)."""
 
     id: str
     name: str
@@ -66,12 +67,13 @@ class Run:
 
     @property
     def hit_its_limit(self) -> bool:
-        """Whether EMR ended it at its time limit, by what EMR says of it or by how long it took."""
-        if self.phase not in (Phase.FAILED, Phase.CANCELLED):
+        """Whether EMR ended it at its time limit: it took that long, or it was cancelled and EMR says so. What a failure says of
+        time-outs is its own: of a socket, a future, a lock."""
+        if self.limit_minutes is None or self.phase not in (Phase.FAILED, Phase.CANCELLED):
             return False
-        said = any(x in self.details.lower() for x in _TIME_LIMIT)
-        limit_s = None if self.limit_minutes is None else self.limit_minutes * 60
-        return said or (self.phase is Phase.CANCELLED and None not in (limit_s, self.seconds) and self.seconds >= limit_s)  # type: ignore[operator]
+        if self.seconds is not None and self.seconds >= self.limit_minutes * 60:
+            return True
+        return self.phase is Phase.CANCELLED and any(x in self.details.lower() for x in _TIME_LIMIT)
 
     def describe(self) -> str:
         """One line."""
@@ -82,6 +84,8 @@ class Run:
 class Service(Protocol):
     """What starts, shows and stops runs. Raises Unreachable where AWS does not answer for now, Refused where it says no."""
 
+    conf_name: str
+    """The environment that names it."""
     retries_safely: bool
     """Whether a start whose answer was lost may be sent again."""
 

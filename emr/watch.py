@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
@@ -19,6 +20,7 @@ from lake.errors import RunCancelled, RunFailed, RunTimedOut, TelematicsError, W
 STREAMS = ("stdout", "stderr")
 LAST_LINES = 20
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Watch:
                 run = self._until(until, terms.patience_s)
         except KeyboardInterrupt:
             if not terms.is_ours:
-                self.say(f"run {self.run_id} goes on; stop it by: telematics emr cancel {self.run_id}")
+                self.say(f"run {self.run_id} goes on; stop it by: {self._by('cancel')}")
                 raise
             return self._cancelled("interrupted", RunCancelled)
         if run is not None:
@@ -67,7 +69,7 @@ class Watch:
         late = f"{(terms.timeout_s or 0) / 60:g} minutes are over"
         if terms.is_ours:
             return self._cancelled(late, RunTimedOut)
-        raise RunTimedOut(f"{late}; run {self.run_id} goes on (stop it by: telematics emr cancel {self.run_id})")
+        raise RunTimedOut(f"{late}; run {self.run_id} goes on (stop it by: {self._by('cancel')})")
 
     def _until(self, until: float | None, patience_s: float) -> Run | None:
         """The run when it has ended; None when it is too late."""
@@ -83,24 +85,17 @@ class Watch:
 
     def look(self, patience_s: float) -> Run:
         """The run as it is now, asked for again while AWS does not answer. Raises WatchLost after `patience_s`."""
-        retrying = Retrying(
-            retry=retry_if_exception_type(Unreachable), stop=stop_after_delay(patience_s), reraise=True,
-            wait=wait_exponential_jitter(self.pace.retry_s, self.pace.longest_retry_s), before_sleep=self._waiting,
-        )  # fmt: skip
         try:
-            return retrying(self.service.get, self.run_id)
+            return patiently(lambda: self.service.get(self.run_id), patience_s, self.say, self.pace)
         except Unreachable as e:
-            raise WatchLost(f"no answer for {patience_s / 60:g} minutes: {e}; run {self.run_id} goes on: {self._again}") from e
+            silent = f"no answer for {patience_s / 60:g} minutes: {e}"
+            raise WatchLost(f"{silent}; run {self.run_id} goes on: {self._by('wait')}") from e
         except Refused as e:
-            raise WatchLost(f"{e}; run {self.run_id} goes on, if it is there: {self._again}") from e
+            raise WatchLost(f"{e}; run {self.run_id} goes on, if it is there: {self._by('wait')}") from e
 
-    @property
-    def _again(self) -> str:
-        return f"telematics emr wait {self.run_id}"
-
-    def _waiting(self, state: RetryCallState) -> None:
-        why = state.outcome.exception() if state.outcome else None
-        self.say(f"no answer, asking again: {why}")
+    def _by(self, verb: str) -> str:
+        """The command of a verb for this run."""
+        return f"telematics emr {verb} {self.run_id} --env {self.service.conf_name}"
 
     def _tell(self, run: Run) -> None:
         if self._said != (run.state, run.attempt):
@@ -127,7 +122,7 @@ class Watch:
         except TelematicsError as e:
             run = self._glance()
             if run is None or not run.has_ended:
-                raise WatchLost(f"{why}; NOT cancelled: {e}; stop it by: telematics emr cancel {self.run_id}") from e
+                raise WatchLost(f"{why}; NOT cancelled: {e}; stop it by: {self._by('cancel')}") from e
         run = self._stopped()
         if run is not None and run.phase in (Phase.SUCCEEDED, Phase.FAILED) and not run.hit_its_limit:
             return run
@@ -150,6 +145,20 @@ class Watch:
             return self.service.get(self.run_id)
         except TelematicsError:
             return None
+
+
+def patiently(ask: Callable[[], T], patience_s: float, say: Say, pace: Pace | None = None) -> T:
+    """What AWS answers, asked again while it does not. Raises Unreachable after `patience_s`."""
+
+    def waiting(state: RetryCallState) -> None:
+        say(f"no answer, asking again: {state.outcome.exception() if state.outcome else None}")
+
+    pace = pace or PACE
+    retrying = Retrying(
+        retry=retry_if_exception_type(Unreachable), stop=stop_after_delay(patience_s), reraise=True,
+        wait=wait_exponential_jitter(pace.retry_s, pace.longest_retry_s), before_sleep=waiting,
+    )  # fmt: skip
+    return retrying(ask)
 
 
 def conclude(run: Run) -> None:

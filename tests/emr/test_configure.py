@@ -85,6 +85,18 @@ def test_a_dry_run_and_a_refusal_write_nothing(production: Path) -> None:
     assert [x.name for x in production.parent.iterdir()] == ["production.yml"]
 
 
+def test_the_lines_of_a_deployment_are_left(production: Path) -> None:
+    entry, archives = (
+        "s3://ours/telematics/entry/entry-1.py",
+        "s3://ours/telematics/environments/environment-arm64-1.tar.gz#environment",
+    )
+    text = with_value(production.read_text(), ("emr", "entry_point"), entry)
+    production.write_text(with_value(text, ("emr", "spark_submit", "spark.archives"), archives))
+    configure(production, outputs(), is_dry_run=False)
+    emr = load_conf(str(production)).emr
+    assert emr is not None and (emr.entry_point, emr.spark_submit["spark.archives"]) == (entry, archives)
+
+
 def test_a_cluster_is_added_where_none_was_named(production: Path) -> None:
     configure(production, outputs(cluster_id=CLUSTER), is_dry_run=False)
     conf = load_conf(str(production))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from emr.archive import sha256_of
+from emr.commands_package import chosen
 from emr.deploy import ENTRY, Place, current, deploy, earlier, place_of, point
-from emr.package import Manifest
+from emr.package import DEPLOYED, Manifest
 from lake.conf import CONF_FOLDER, load_conf
 from lake.errors import ConfigError, EnvironmentProblem
+from tests.conftest import ROOT
 from tests.servers import S3
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
@@ -80,6 +83,19 @@ def test_untested_or_changed_archive_is_refused_before_anything_is_sent(place: P
     with pytest.raises(EnvironmentProblem, match="is not what was tested"):
         deploy(place, "production", CONF, manifest, tmp_path, NOW)
     assert names(place) == []
+
+
+def test_an_archive_for_another_machine_is_neither_chosen_nor_sent(place: Place, tmp_path: Path) -> None:
+    ours = packaged(tmp_path, b"one")
+    other = replace(ours, archive=ours.archive.replace("arm64", "x86_64"), arch="x86_64")
+    ours.write(tmp_path)
+    newer = other.write(tmp_path)
+    os.utime(newer, (2e9, 2e9))
+    assert chosen(tmp_path, None) == ours
+    with pytest.raises(EnvironmentProblem, match="is for x86_64, and what runs it is arm64"):
+        deploy(place, "production", CONF, chosen(tmp_path, other.archive), tmp_path, NOW)
+    assert names(place) == []
+    assert f'architecture = "{DEPLOYED.upper()}"' in (ROOT / "emr/terraform/modules/serverless/main.tf").read_text()
 
 
 class Stopping:

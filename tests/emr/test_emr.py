@@ -3,6 +3,8 @@
 import datetime as dt
 import re
 import shlex
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -149,16 +151,41 @@ def test_variables_replace_the_placeholders(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_new_to_a_user_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     night = ["emr", "submit", "nightly", "--date", "2026-01-05", "--dry-run"]
     assert run(night) == 2
-    assert "telematics --conf dev (staging, production) emr" in capsys.readouterr().err
+    assert "--env dev (staging, production)" in capsys.readouterr().err
     assert run([*night, "--conf", "dev"]) == 2
     assert "--conf stands before the command: telematics --conf" in capsys.readouterr().err
-    assert run(["--conf", "dev", *night]) == 0
+    assert run([*night, "--env", "dev"]) == 0
+    by_env = capsys.readouterr().out
+    assert run(["--conf", "dev", *night]) == run(["--conf", "dev", *night, "--env", "dev"]) == 0
+    assert capsys.readouterr().out == 2 * by_env
+
+
+def verbs(group: Any, *before: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command below a group, with its words."""
+    for name, command in group.commands.items():
+        yield from verbs(command, *before, name) if hasattr(command, "commands") else [((*before, name), command)]
+
+
+def test_every_verb_takes_its_environment_and_none_overrules_it(capsys: pytest.CaptureFixture[str]) -> None:
+    import typer
+
+    emr = typer.main.get_command(app).commands["emr"]  # type: ignore[attr-defined]
+    without = {" ".join(words) for words, x in verbs(emr) if "--env" not in [o for p in x.params for o in p.opts]}
+    # it builds the same for all of them
+    assert without == {"package"}
+    night = ["submit", "nightly", "--date", "2026-01-05", "--dry-run"]
+    for command in (night, ["deploy"], ["configure"], ["status", "--date", "2026-01-05"], ["cost", "--plan"], ["run"]):
+        more = ["--deployment", "x", "--", "tables"] if command == ["run"] else []
+        assert run(["--conf", "production", "emr", *command, "--env", "staging", *more]) == 2, command
+        assert "--conf production and --env staging name two configurations" in capsys.readouterr().err
+    assert run(["--lake", "s3://other/lake", "emr", *night, "--env", "production"]) == 2
+    assert "--lake s3://other/lake does nothing here" in capsys.readouterr().err
 
 
 def test_commands_of_the_readme_are_there() -> None:
     told = (ROOT / "README.md").read_text().split("## On EMR")[1].split("## Where to read on")[0]
     known = {"configure", "package", "deploy", "submit", "status", "cost", "logs", "wait", "cancel"}
-    assert set(re.findall(r"telematics (?:--conf dev )?emr (\w+)", told)) <= known
+    assert set(re.findall(r"telematics emr (\w+)", told)) <= known
     import typer
 
     emr = typer.main.get_command(app).commands["emr"].commands  # type: ignore[attr-defined]

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from emr.archive import pack, sha256_of
+from emr.archive import pack, sha256_of, tidy
 from emr.package import LOCK, MACHINES, ROOT, SITE, Arch, Manifest, build, entries, fits, foreign, install, this_arch
 from emr.self_test import own_python, passed, read_manifest, self_test, unpack
 from lake.errors import EnvironmentProblem
 
 SMALL = ("pyyaml", "tzdata")
 """One with compiled code, one without."""
+SCRIPTED = "charset-normalizer"
+"""One with a console script."""
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -175,3 +177,22 @@ def test_image_holds_the_same_lock_and_entry_point() -> None:
     assert "--require-hashes" in text and f"python{version} -m venv" in text
     assert re.search(r"^FROM public\.ecr\.aws/emr-serverless/spark/emr-spark-8\.1\.0:", text, re.MULTILINE)
     assert text.rstrip().endswith("USER hadoop:hadoop")
+
+
+def test_bytes_do_not_depend_on_the_builders_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, packed = tmp_path / "requirements.lock", []
+    lock.write_text("\n".join(x for x in entries(LOCK.read_text()) if x.split("==")[0] == SCRIPTED))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "elsewhere"], check=True)
+    for python in (sys.executable, str(tmp_path / "elsewhere" / "bin" / "python")):
+        site = tmp_path / f"site{len(packed)}"
+        monkeypatch.setattr(sys, "executable", python)
+        install(site, this_arch(), lock)
+        (script, *_) = (site / "bin").iterdir()
+        assert python in script.read_text()
+        tidy(site)
+        pack(site, tmp_path / "site.tar.gz")
+        packed.append((tmp_path / "site.tar.gz").read_bytes())
+    assert packed[0] == packed[1]
+    # what is left of the record is the package's own
+    (record,) = site.glob("*.dist-info/RECORD")
+    assert record.exists() and all((site / x.split(",")[0]).exists() for x in record.read_text().splitlines())

@@ -18,12 +18,12 @@ CONF = load_conf("production")
 DEPLOYED = Deployment(
     "d1", "production", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/w.whl", "s3://b/entry-1.py", "c"
 )
-NOW = dt.datetime(2026, 1, 6, 7, 59, tzinfo=dt.UTC)
+TODAY = dt.date(2026, 1, 6)
 CHECK = ("release", "check", "--date", "2026-01-05")
 
 
 def test_the_request_is_a_nights_with_the_deployments_files() -> None:
-    request = job_run(conf_of(CONF, DEPLOYED, 90), "production", start_of(DEPLOYED, CHECK, NOW))
+    request = job_run(conf_of(CONF, DEPLOYED, 90), "production", start_of(DEPLOYED, CHECK, TODAY, 1))
     driver = request["jobDriver"]["sparkSubmit"]
     assert driver["entryPoint"] == DEPLOYED.entry
     assert driver["entryPointArguments"] == ["--conf", "production", *CHECK]
@@ -31,20 +31,20 @@ def test_the_request_is_a_nights_with_the_deployments_files() -> None:
     assert (request["executionTimeoutMinutes"], request["tags"]["deployment"]) == (90, "d1")
 
 
-def test_the_token_tells_commands_deployments_and_hours_apart() -> None:
-    same, later = start_of(DEPLOYED, CHECK, NOW.replace(minute=0)), start_of(DEPLOYED, CHECK, NOW + dt.timedelta(minutes=1))
-    other = start_of(DEPLOYED, ("tables",), NOW)
-    tokens = [x.token for x in (start_of(DEPLOYED, CHECK, NOW), same, later, other)]
-    assert tokens[0] == tokens[1] and len(set(tokens)) == 3
+def test_the_token_tells_commands_deployments_days_and_attempts_apart() -> None:
+    others = (DEPLOYED, CHECK, TODAY, 2), (DEPLOYED, CHECK, TODAY + dt.timedelta(days=1), 1), (DEPLOYED, ("tables",), TODAY, 1)
+    tokens = [start_of(*x).token for x in ((DEPLOYED, CHECK, TODAY, 1), (DEPLOYED, CHECK, TODAY, 1), *others)]
+    assert tokens[0] == tokens[1] and len(set(tokens)) == 4
 
 
 def test_an_environment_without_emr_is_refused() -> None:
     with pytest.raises(ConfigError, match="no `emr` section"):
-        job_run(conf_of(load_conf("local"), DEPLOYED, 9), "local", start_of(DEPLOYED, ("doctor",), NOW))
+        job_run(conf_of(load_conf("local"), DEPLOYED, 9), "local", start_of(DEPLOYED, ("doctor",), TODAY, 1))
 
 
 @pytest.fixture
-def deployed(cloud: Account) -> Account:
+def deployed(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    monkeypatch.delenv("GITHUB_RUN_ATTEMPT", raising=False)
     place = place_of(CONF, cloud.s3.client())
     names = {x["Name"] for x in cloud.s3.client().list_buckets()["Buckets"]}
     bucket = place.root.split("/")[2]
@@ -76,3 +76,16 @@ def test_dry_run_sends_nothing_and_an_unknown_deployment_is_named(deployed: Acco
     assert deployed.fake.calls == []
     assert run(deployed, deployment="d2") == 5
     assert "has no d2.json" in deployed.err
+
+
+def test_the_same_again_attaches_and_says_so_and_another_attempt_runs(deployed: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.fake.script = [Moment("FAILED", "exit code 4")]
+    assert run(deployed) == run(deployed) == 20
+    assert len(deployed.fake.runs) == 1
+    assert "nothing was sent: " in deployed.err and "give --attempt 2" in deployed.err
+    deployed.fake.script = [Moment("SUCCESS")]
+    # a workflow that is run again
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
+    assert run(deployed) == 0
+    assert run(deployed, "--attempt", "3") == 0
+    assert len(deployed.fake.runs) == 3

@@ -81,3 +81,8 @@ def test_the_drivers_log_is_found_in_its_container(cloud: Account) -> None:
 def test_dry_run_of_a_step_sends_nothing(cloud: Account) -> None:
     assert cloud.run(*NIGHT, "--dry-run") == 0
     assert '"command-runner.jar"' in cloud.out and cloud.fake.calls == []
+
+
+def test_a_step_has_no_limit_of_emrs_own(cloud: Account) -> None:
+    cloud.fake.script = [Moment("RUNNING"), Moment("FAILED", "read timed out", seconds=90_000)]
+    assert cloud.run(*NIGHT, "--wait") == 20

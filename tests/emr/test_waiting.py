@@ -69,11 +69,20 @@ def test_a_cancellation_that_is_refused_is_said(cloud: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "details", "seconds"), [("FAILED", "Job execution timeout exceeded", 60), ("CANCELLED", "", 14_400)]
+    ("state", "details", "seconds", "code"),
+    [
+        ("CANCELLED", "Job execution timeout exceeded", 60, 22),
+        ("CANCELLED", "", 14_400, 22),
+        ("FAILED", "", 14_400, 22),
+        ("FAILED", "java.util.concurrent.TimeoutException: Futures timed out after [300 seconds]", 420, 20),
+        ("CANCELLED", "by a user", 14_399, 21),
+    ],
 )
-def test_emrs_own_limit_is_told_apart(cloud: Account, state: str, details: str, seconds: int) -> None:
+def test_emrs_own_limit_is_told_apart(cloud: Account, state: str, details: str, seconds: int, code: int) -> None:
     cloud.fake.script = [Moment("RUNNING"), Moment(state, details, seconds=seconds)]
-    assert cloud.run(*NIGHT, "--wait") == 22
+    assert cloud.run(*NIGHT, "--wait") == code
+    # and so does whoever finds it ended
+    assert cloud.run(*NIGHT) == cloud.run("status", only(cloud).id) == code
 
 
 def interrupt(cloud: Account, number: int) -> None:
@@ -100,3 +109,34 @@ def test_an_interrupt_leaves_what_was_there(cloud: Account) -> None:
     assert cloud.run("wait", only(cloud).id) == 130
     assert not only(cloud).cancelled
     assert f"telematics emr cancel {only(cloud).id}" in cloud.err
+
+
+@pytest.mark.parametrize("which", [("00run00000001",), ("--date", "2026-01-05")])
+def test_a_network_that_is_away_from_the_start_is_waited_for(cloud: Account, which: tuple[str, ...]) -> None:
+    cloud.fake.script = WELL
+    assert cloud.run(*NIGHT) == 0
+    # more than boto3 itself asks
+    cloud.fake.faults = [Fault(x) for x in ("GetJobRun", "ListJobRuns") for _ in range(12)]
+    assert cloud.run("wait", *which) == 0
+    assert "no answer, asking again" in cloud.err
+    cloud.fake.is_dark = True
+    assert cloud.run("wait", *which, "--patience", "0.005") == 24
+    assert "no answer for 0.005 minutes" in cloud.err
+
+
+def test_a_profile_that_is_not_there_and_no_credentials_are_one_line_with_a_mend(
+    cloud: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    deployed = ("run", "--deployment", "d1", "--", "tables")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    for command in (NIGHT, ("wait", "00run1"), deployed):
+        assert cloud.run(*command) == 5, cloud.err
+        assert "profile (nope) could not be found: set AWS_PROFILE" in cloud.err and cloud.err.count("\n") == 1
+    monkeypatch.delenv("AWS_PROFILE")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for command, code in ((NIGHT, 23), (("wait", "00run1"), 5), (deployed, 5)):
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+        assert cloud.run(*command) == code, cloud.err
+        assert "no credentials were found: set AWS_PROFILE" in cloud.err and cloud.err.count("\n") == 1
