@@ -145,9 +145,10 @@ def test_what_is_applied_is_the_plan_that_was_looked_at(environment: str) -> Non
     text = "\n".join(s.get("run", "") for s in jobs(FOLDER / "workflows/release.yml")[environment]["steps"])
     script = re.findall(r"(?:terraform -chdir=\S+ (?:plan|show|apply)|\S+ \.ci/plan_within\.py).*", text)
     plan, shown, looked, applied = script
-    assert " plan " in plan and plan.endswith('-out="$RUNNER_TEMP/plan"')
+    # the role of a release reads nothing else than it changes
+    assert " plan -input=false -refresh=false " in plan and plan.endswith('-out="$RUNNER_TEMP/plan"')
     assert ' show -json "$RUNNER_TEMP/plan" >' in shown
-    assert looked.endswith('.ci/plan_within.py module.orchestration "$RUNNER_TEMP/plan.json"')
+    assert looked.endswith('.ci/plan_within.py module.orchestration.aws_sfn_state_machine "$RUNNER_TEMP/plan.json"')
     assert applied.endswith('apply -input=false "$RUNNER_TEMP/plan"')
     # without it a command that fails before a pipe is passed over
     assert read(FOLDER / "workflows/release.yml")["defaults"]["run"]["shell"] == "bash"

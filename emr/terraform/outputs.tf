@@ -144,3 +144,8 @@ output "cluster_id" {
   description = "the EC2 cluster; null while it is off"
   value       = one(module.cluster[*].id)
 }
+
+output "pipeline" {
+  description = "what release.yml is told: AWS_ROLE by environment, and IMAGE_REPOSITORY"
+  value       = one([for p in module.pipeline : { roles = p.role_arns, image_repository = p.image_repository }])
+}

@@ -115,3 +115,14 @@ variable "pagerduty_endpoint" {
   default     = null
   sensitive   = true
 }
+
+variable "repository" {
+  description = "owner/name of the repository on GitHub whose releases come here; null: none do"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository == null || can(regex("^[\\w.-]+/[\\w.-]+$", var.repository))
+    error_message = "repository is owner/name, or null."
+  }
+}

@@ -97,6 +97,23 @@ def template(name: str, role: str, conf_name: str, emr: Emr) -> Any:
     return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))
 
 
+def following(state: dict[str, Any]) -> set[str]:
+    """The states that a state of a machine may go to."""
+    ways = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {w[key] for w in ways for key in ("Next", "Default") if key in w}
+
+
+def after(states: dict[str, dict[str, Any]], first: str) -> set[str]:
+    """The states that can come after one."""
+    found: set[str] = set()
+    todo = [first]
+    while todo:
+        new = following(states[todo.pop()]) - found
+        found |= new
+        todo += new
+    return found
+
+
 if __name__ == "__main__":
     # for .ci/run: nothing where there is none
     print(mirror() or "")

@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import subprocess
-from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
@@ -19,7 +18,7 @@ from emr.request import Request, job_run
 from lake.conf import Conf, load_conf
 from lake.conf_emr import Emr, Roles
 from tests.conftest import ROOT
-from tests.emr.account import FOLDER, PROVIDER, Made, Terraform, below, done, evaluated, mirror, template
+from tests.emr.account import FOLDER, PROVIDER, Made, Terraform, after, below, done, evaluated, following, mirror, template
 
 ENVIRONMENTS = ("dev", "staging", "production")
 NIGHT = dt.date(2026, 1, 5)
@@ -96,14 +95,14 @@ def test_a_machine_starts_one_attempt_and_after_it_none(made: Made) -> None:
         definition = made.resources[f'module.orchestration.aws_sfn_state_machine.start["{machine}"]']["definition"]
         states = json.loads(definition)["States"]
         assert [n for n, s in states.items() if "startJobRun" in s.get("Resource", "")] == ["Run"]
-        after = _after(states, "Run")
-        assert "CallSomebody" in after and "Run" not in after and "Look" not in after
+        later = after(states, "Run")
+        assert "CallSomebody" in later and "Run" not in later and "Look" not in later
         # whatever goes wrong calls somebody, and what goes to Run has looked before
         for name in ("Look", "Run"):
             assert {c["Next"] for c in states[name]["Catch"]} == {"CallSomebody"}
             assert states[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
         assert states["Run"]["Catch"][0]["ErrorEquals"] == ["EMRServerless.ConflictException"]
-        assert [n for n, s in states.items() if "Run" in _next(s)] == ["IsNobodyAtIt"]
+        assert [n for n, s in states.items() if "Run" in following(s)] == ["IsNobodyAtIt"]
         assert states["IsNobodyAtIt"]["Default"] == "CallSomebody"
 
 
@@ -115,22 +114,6 @@ def test_a_machine_looks_for_runs_by_their_name(made: Made) -> None:
         of_any, of_the_first = (f"{before}{NIGHT}{after}" for before, after in names)
         assert start.another(7).name == f"{of_any}7" and start.name == of_the_first
         assert made.outputs["application_id"] in look["Arguments"]
-
-
-def _next(state: dict[str, Any]) -> set[str]:
-    ways = [state, *state.get("Choices", []), *state.get("Catch", [])]
-    return {w[key] for w in ways for key in ("Next", "Default") if key in w}
-
-
-def _after(states: dict[str, dict[str, Any]], first: str) -> set[str]:
-    """The states that can come after one."""
-    found: set[str] = set()
-    todo = [first]
-    while todo:
-        new = _next(states[todo.pop()]) - found
-        found |= new
-        todo += new
-    return found
 
 
 def test_machines_are_written_in_the_states_language(made: Made) -> None:
@@ -159,6 +142,17 @@ def test_outputs_are_what_a_configuration_takes(made: Made) -> None:
     }  # fmt: skip
     assert {name: made.outputs[name] for name in places} == places
     Emr(**{**made.conf.emr.model_dump(), "application_id": made.outputs["application_id"]})
+
+
+def test_a_release_may_do_what_the_contract_says(made: Made) -> None:
+    policies = {a: r["policy"] for a, r in made.resources.items() if a.startswith("module.pipeline[0].aws_iam_role_policy")}
+    assert len(policies) == 2
+    told = (ROOT / "docs/contract-emr.md").read_text().split("Who submits needs ")[1].split(" on the application")[0]
+    (release,) = [p for a, p in policies.items() if '["release"]' in a]
+    given = {s["Sid"]: s for s in json.loads(release)["Statement"]}
+    assert {x.removeprefix("emr-serverless:") for x in given["Runs"]["Action"]} == set(re.findall(r"(\w+)`", told))
+    # as bootstrap/ names it
+    assert given["State"]["Resource"].endswith(f"-telematics-{made.environment}-state/telematics/{made.environment}.tfstate")
 
 
 def test_no_lifecycle_on_live_delta(made: Made) -> None:

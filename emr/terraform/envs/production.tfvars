@@ -29,3 +29,5 @@ oidc = {
   client_id              = "telematics-production"
 }
 reviewer_emails = ["model-review@example.com"]
+
+# repository = "owner/name" lets its releases come here (docs/release.md). Left out, none do: whoever is named may deploy

@@ -28,3 +28,5 @@ oidc = {
 }
 reviewer_emails = ["model-review@example.com"]
 database_class  = "db.t4g.small"
+
+# repository = "owner/name" lets its releases come here (docs/release.md). Left out, none do: whoever is named may deploy

@@ -10,6 +10,7 @@ mock_provider "aws" {
 }
 
 variables {
+  repository         = "owner/telematics"
   oidc_client_secret = "not-a-secret"
   pagerduty_endpoint = "https://events.pagerduty.com/integration/0000/enqueue"
 }

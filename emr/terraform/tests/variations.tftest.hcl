@@ -28,6 +28,22 @@ run "an_environment_that_is_none" {
   expect_failures = [var.environment]
 }
 
+run "a_repository_that_is_none" {
+  command = plan
+  variables {
+    repository = "telematics"
+  }
+  expect_failures = [var.repository]
+}
+
+run "nobody_releases_where_no_repository_is_named" {
+  command = plan
+  assert {
+    condition     = length(module.pipeline) == 0 && output.pipeline == null
+    error_message = "Somebody may deploy whom nobody named."
+  }
+}
+
 run "a_configuration_that_is_no_address" {
   command = plan
   variables {

@@ -12,3 +12,8 @@ output "undelivered_queue" {
   description = "queue of starts that did not come about"
   value       = aws_sqs_queue.undelivered.name
 }
+
+output "role_arns" {
+  description = "what -> role of its state machine"
+  value       = { for machine, role in aws_iam_role.machine : machine => role.arn }
+}

@@ -9,6 +9,9 @@ mock_resource "aws_kms_key" {
 mock_resource "aws_iam_role" {
   defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
 }
+mock_resource "aws_iam_openid_connect_provider" {
+  defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+}
 mock_resource "aws_iam_instance_profile" {
   defaults = { arn = "arn:aws:iam::123456789012:instance-profile/mock" }
 }
