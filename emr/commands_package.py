@@ -9,12 +9,14 @@ import typer
 from emr.configure import path_of
 from emr.options import PATIENCE_MINUTES, EnvOption, of_env
 from emr.package import DEPLOYED, ROOT, Arch, Manifest, build, this_arch
+from emr.watching import said
 from lake.errors import ConfigError, EnvironmentProblem
 
 OUT = Path("var/package")
 RunAttemptOption = Annotated[
     int, typer.Option("--attempt", min=1, envvar="GITHUB_RUN_ATTEMPT", help="raise it to run again what ran today")
 ]
+SCHEDULES = "schedules do after Terraform's next apply of module.orchestration; commit the file"
 OutOption = Annotated[Path, typer.Option("--out", help="folder of archives, wheels and manifests")]
 
 
@@ -66,31 +68,26 @@ def deploy(
     env: Annotated[str, typer.Option("--env", help="environment: its configuration says where to")],
     out: OutOption = OUT,
     archive: Annotated[str | None, typer.Option(help="name of the archive in --out; the newest for arm64 without")] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", help="id of a deployment that is there to point at; nothing is uploaded")
-    ] = None,
-    pointing: Annotated[bool, typer.Option("--point/--no-point", help="make it the current one, or upload it only")] = True,
+    to: Annotated[str | None, typer.Option("--to", help="id of a deployment that is there: point at it, upload nothing")] = None,
+    pointing: Annotated[bool, typer.Option("--point/--no-point", help="write its two lines into the configuration")] = True,
     conf_only: Annotated[bool, typer.Option("--conf-only", help="configuration, sources and rules; prints its address")] = False,
 ) -> None:
-    """Upload a tested archive, wheel, entry point and configuration, then point at them; prints what conf must name."""
+    """Upload a tested archive and its entry point, then point at them: the configuration's two lines, which it prints."""
     from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
 
     conf = of_env(context, env).conf
     place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
-    now = dt.datetime.now(dt.UTC)
+    path = path_of(env)
     if conf_only:
-        path = path_of(env)
         print(deploy_conf(place, path.stem, conf_files(path, conf)))
         return
-    if to is not None:
-        found = earlier(place, to)
-        point(place, found, now)
-    else:
-        path = path_of(env)
-        found = upload(place, path.stem, path, chosen(out, archive), out, now, pointing)
+    found = upload(place, path.stem, chosen(out, archive), out) if to is None else earlier(place, to, path.stem)
     print(f"deployment {found.id}: {found.arch}, commit {found.git_commit}")
     print("\n".join(f"emr.{key}: {value}" for key, value in found.settings().items()))
+    if pointing:
+        changed = point(place, found, path)
+        said(f"{path} {'names it now' if changed else 'named it already'}: `emr submit` from here starts it; {SCHEDULES}")
 
 
 def run(
@@ -116,7 +113,7 @@ def run(
     here = of_env(context, env)
     conf, env = here.conf, here.conf_name
     region = emr_of(conf, env).region
-    found = earlier(place_of(conf, s3_client(region)), deployment)
+    found = earlier(place_of(conf, s3_client(region)), deployment, Path(env).stem)
     start, conf = start_of(found, arguments, dt.datetime.now(dt.UTC).date(), attempt), conf_of(conf, found, minutes)
     request = job_run(conf, env, start)
     if dry_run:

@@ -37,9 +37,15 @@ def configure(path: Path, outputs_text: str, *, is_dry_run: bool) -> list[str]:
 
     Raises InputError where the text is not what `terraform output -json` prints, ConfigError where the result would be none.
     """
+    return write(path, found(outputs_text), is_dry_run=is_dry_run)
+
+
+def write(path: Path, values: dict[tuple[str, ...], str], *, is_dry_run: bool) -> list[str]:
+    """Write values at their keys; returns the lines that change. Raises ConfigError where the result would be no configuration;
+    nothing is written then."""
     before = path.read_text()
     after = before
-    for key, value in found(outputs_text).items():
+    for key, value in values.items():
         after = with_value(after, key, value)
     new = path.with_suffix(".new.yml")
     new.write_text(after)
@@ -48,7 +54,7 @@ def configure(path: Path, outputs_text: str, *, is_dry_run: bool) -> list[str]:
         if not is_dry_run:
             os.replace(new, path)
     except ConfigError as e:
-        raise ConfigError(f"with these outputs {path} would be no configuration: {str(e).split(': ', 1)[-1]}") from e
+        raise ConfigError(f"with these values {path} would be no configuration: {str(e).split(': ', 1)[-1]}") from e
     finally:
         new.unlink(missing_ok=True)
     changed = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")

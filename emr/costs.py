@@ -66,8 +66,14 @@ def _shares(whole: Cost, seconds: dict[str, float], of_run_s: int | None) -> lis
     # start-up and what is between jobs
     all_s = max(sum(seconds.values()), float(of_run_s or 0))
     rest = {"between jobs": all_s - sum(seconds.values())} if all_s > sum(seconds.values()) else {}
-    lines = [f"  {name:<14}{s:>9.1f} s{whole.dollars * s / all_s:>9.4f} $" for name, s in (seconds | rest).items()]
-    return ["by job, dollars shared by seconds:", *lines]
+    return ["by job, shared by seconds:", *(_share(whole, name, s, s / all_s) for name, s in (seconds | rest).items())]
+
+
+def _share(whole: Cost, name: str, seconds: float, part: float) -> str:
+    b = whole.billed
+    return (
+        f"  {name:<14}{seconds:>9.1f} s{b.vcpu_h * part:>10.3f} vCPU h{b.gb_h * part:>10.3f} GB h{whole.dollars * part:>9.4f} $"
+    )
 
 
 def month(text: str) -> tuple[dt.datetime, dt.datetime]:

@@ -1,9 +1,8 @@
-"""What a deployment is and how it gets to S3: files below names of their contents, a record that names them all, and last of
-all the pointer to the record. A reader of the pointer never sees half a deployment, and an older one is a pointer away.
+"""What a deployment is and how it gets to S3: files below names of their contents, and last of all a record that names them. What
+runs is what the configuration's two lines name: pointing at a deployment, or back at an older one, writes them.
 """
 
 import base64
-import datetime as dt
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from emr.archive import content_hash, sha256_of
 from emr.aws import asking, client
+from emr.configure import write
 from emr.package import DEPLOYED, Manifest
 from emr.self_test import passed
 from lake.conf import Conf
@@ -19,7 +19,6 @@ from lake.errors import ConfigError, EnvironmentProblem
 from lake.s3 import bucket_and_key
 
 ENTRY = Path(__file__).parent / "entry.py"
-POINTER = "current.json"
 _PRECONDITION, _NOT_FOUND, _CONFLICT = 412, 404, 409
 SINGLE_PUT_BYTES = 5 * 2**30
 """The largest object of one PUT."""
@@ -34,9 +33,7 @@ class Deployment:
     arch: str
     git_commit: str
     archive: str
-    wheel: str
     entry: str
-    conf: str
 
     @property
     def archives(self) -> str:
@@ -71,18 +68,18 @@ class Place:
         if self._has(name, size):
             return False
         if isinstance(content, bytes):
-            return self._put(name, content, digest, {"IfNoneMatch": "*"})
+            return self._put(name, content, digest)
         with content.open("rb") as stream:
-            return self._put(name, stream, digest, {"IfNoneMatch": "*"})
+            return self._put(name, stream, digest)
 
-    def _put(self, name: str, body: Any, digest: bytes, condition: dict[str, str]) -> bool:
+    def _put(self, name: str, body: Any, digest: bytes) -> bool:
         from botocore.exceptions import ClientError
 
         bucket, key = bucket_and_key(self.uri(name))
         checksum = base64.b64encode(digest).decode()
         with asking(self.uri(name)):
             try:
-                self.client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+                self.client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*")
             except ClientError as e:
                 # 409: another conditional PUT of the same name was under way
                 if e.response["ResponseMetadata"]["HTTPStatusCode"] in (_PRECONDITION, _CONFLICT):
@@ -116,8 +113,8 @@ class Place:
                 raise
         return True
 
-    def read(self, name: str) -> tuple[dict[str, Any], str] | None:
-        """A JSON object and its ETag; None where there is none."""
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A JSON object; None where there is none."""
         from botocore.exceptions import ClientError
 
         bucket, key = bucket_and_key(self.uri(name))
@@ -129,14 +126,7 @@ class Place:
                 if e.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_FOUND:
                     return None
                 raise
-        return content, str(answer["ETag"])
-
-    def replace(self, name: str, content: dict[str, Any], etag: str | None) -> None:
-        """Write over what had the ETag, or write what was not there. Raises EnvironmentProblem where another was faster."""
-        body = _json(content)
-        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        if not self._put(name, body, hashlib.sha256(body).digest(), condition):
-            raise EnvironmentProblem(f"{self.uri(name)} was changed by another deployment meanwhile: look at it and deploy again")
+        return content
 
 
 def _json(content: dict[str, Any]) -> bytes:
@@ -157,70 +147,53 @@ def s3_client(region: str) -> Any:
     return client("s3", region, read_s=300)
 
 
-def deploy(
-    place: Place, environment: str, conf_file: Path, manifest: Manifest, folder: Path, now: dt.datetime, pointing: bool = True
-) -> Deployment:
-    """Upload what `folder` holds of the manifest, then the record, then, if `pointing`, the pointer.
+def deploy(place: Place, environment: str, manifest: Manifest, folder: Path) -> Deployment:
+    """Upload the archive that `folder` holds and the entry point, then the record. Nothing that runs changes.
 
-    Raises EnvironmentProblem for an archive or wheel that is not what was tested; nothing is uploaded then.
+    Raises EnvironmentProblem for an archive that is not what was tested; nothing is uploaded then.
     """
     check(manifest, folder)
-    names = {
-        "archive": f"environments/{manifest.archive}",
-        "wheel": f"wheels/{manifest.wheel_sha256[:16]}/{manifest.wheel}",
-        "entry": f"entry/entry-{content_hash(ENTRY.read_bytes())}.py",
-        "conf": f"conf/{environment}-{content_hash(conf_file.read_bytes())}.yml",
-    }
-    files = {"archive": folder / manifest.archive, "wheel": folder / manifest.wheel, "entry": ENTRY, "conf": conf_file}
-    for part, name in names.items():
-        place.put(name, files[part])
-    uris = {part: place.uri(name) for part, name in names.items()}
+    archive, entry = f"environments/{manifest.archive}", f"entry/entry-{content_hash(ENTRY.read_bytes())}.py"
+    place.put(archive, folder / manifest.archive)
+    place.put(entry, ENTRY)
+    uris = {"archive": place.uri(archive), "entry": place.uri(entry)}
     identity = content_hash(json.dumps([environment, *sorted(uris.values())]).encode())
     deployment = Deployment(identity, environment, manifest.arch, manifest.git_commit, **uris)
     place.put(f"deployments/{identity}.json", _json(asdict(deployment)))
-    if pointing:
-        point(place, deployment, now)
     return deployment
 
 
 def check(manifest: Manifest, folder: Path) -> None:
-    """Raise EnvironmentProblem unless the archive runs where it goes, the files are the manifest's, and its self-test passed."""
+    """Raise EnvironmentProblem unless the archive runs where it goes, is the manifest's, and passed its self-test."""
     if manifest.arch != DEPLOYED:
         raise EnvironmentProblem(f"{manifest.archive} is for {manifest.arch}, and what runs it is {DEPLOYED}")
     if not passed(manifest):
         raise EnvironmentProblem(f"{manifest.archive} has not passed its self-test: run `telematics emr package`")
-    for name, digest in ((manifest.archive, manifest.sha256), (manifest.wheel, manifest.wheel_sha256)):
-        if not (folder / name).is_file():
-            raise EnvironmentProblem(f"{folder / name} is not there: run `telematics emr package`")
-        if sha256_of(folder / name) != digest:
-            raise EnvironmentProblem(f"{folder / name} is not what was tested: run `telematics emr package`")
+    if not (folder / manifest.archive).is_file():
+        raise EnvironmentProblem(f"{folder / manifest.archive} is not there: run `telematics emr package`")
+    if sha256_of(folder / manifest.archive) != manifest.sha256:
+        raise EnvironmentProblem(f"{folder / manifest.archive} is not what was tested: run `telematics emr package`")
 
 
-def point(place: Place, deployment: Deployment, now: dt.datetime) -> None:
-    """Make a deployment the current one. Raises EnvironmentProblem where a part of it is not there, or another was faster."""
-    gone = [uri for uri in (deployment.archive, deployment.wheel, deployment.entry, deployment.conf) if not place.has(uri)]
+def point(place: Place, deployment: Deployment, conf_file: Path) -> list[str]:
+    """Write a deployment's two lines into the configuration; returns the lines that change. Raises EnvironmentProblem where
+    a part of it is not there."""
+    gone = [uri for uri in (deployment.archive, deployment.entry) if not place.has(uri)]
     if gone:
         raise EnvironmentProblem(f"deployment {deployment.id} is not whole: {', '.join(gone)} is not there")
-    found = place.read(POINTER)
-    previous = found[0]["deployment"]["id"] if found else None
-    if previous == deployment.id:
-        return
-    content = {"deployment": asdict(deployment), "previous": previous, "deployed_at": now.isoformat()}
-    place.replace(POINTER, content, found[1] if found else None)
+    values = {("emr", *key.split(".", 1)): value for key, value in deployment.settings().items()}
+    return write(conf_file, values, is_dry_run=False)
 
 
-def current(place: Place) -> Deployment | None:
-    """What the pointer names; None before the first deployment."""
-    found = place.read(POINTER)
-    return Deployment(**found[0]["deployment"]) if found else None
-
-
-def earlier(place: Place, identity: str) -> Deployment:
-    """An older deployment's record. Raises EnvironmentProblem where there is none of that id."""
+def earlier(place: Place, identity: str, environment: str) -> Deployment:
+    """A deployment's record. Raises EnvironmentProblem where there is none of that id, or it is of another environment."""
     found = place.read(f"deployments/{identity}.json")
     if found is None:
         raise EnvironmentProblem(f"{place.uri('deployments/')} has no {identity}.json")
-    return Deployment(**found[0])
+    deployment = Deployment(**found)
+    if deployment.environment != environment:
+        raise EnvironmentProblem(f"deployment {identity} is of {deployment.environment}, not of {environment}")
+    return deployment
 
 
 def conf_files(path: Path, conf: Conf) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ _PLACEHOLDER = ":000000000000:"
 _ANSWER_S = 10
 CONFIGURE = "Fill it in: terraform output -json | telematics emr configure --env E --from -"
 APPLY = "Apply emr/terraform in this account, or mend the name (telematics emr configure)."
-DEPLOY = "Run telematics emr deploy, and put the lines that it prints into the configuration."
+DEPLOY = "Run telematics emr deploy --env E: it writes both lines into the configuration."
 Probe = Callable[[], str]
 
 

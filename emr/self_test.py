@@ -86,14 +86,27 @@ def self_test(manifest: Manifest, out: Path) -> Manifest:
 
 
 def run_job(folder: Path) -> dict[str, Any]:
-    """Run the self-test's job; returns what it found."""
+    """Run the self-test's job; returns what it found. Raises EnvironmentProblem where that is no environment of ours."""
     script = Path(shutil.copy(JOB, folder / "self_test_job.py"))
     printed = spark_submit(folder, script, [])
     try:
         found: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     except (IndexError, ValueError) as e:
         raise EnvironmentProblem(f"the self-test's job said nothing: {printed[-300:]}") from e
+    if wrong := faults(found):
+        raise EnvironmentProblem(f"the self-test found: {'; '.join(wrong)}")
     return {"ran": True, **found}
+
+
+def faults(found: dict[str, Any]) -> list[str]:
+    """What is wrong with what the self-test's job found."""
+    judged = {
+        f"{found.get('rows')} rows of 10 in the Delta table that it wrote": found.get("rows") != 10,
+        "Python's prefix is not the archive": found.get("prefix_is_archive") is not True,
+        f"packages that EMR brings or no worker needs: {found.get('forbidden')}": found.get("forbidden") != [],
+        f"Delta's Python is of {found.get('delta_from')}, not of its jar": not str(found.get("delta_from")).endswith(".jar"),
+    }
+    return [why for why, is_so in judged.items() if is_so]
 
 
 def passed(manifest: Manifest) -> bool:

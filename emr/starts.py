@@ -88,10 +88,20 @@ class Named:
     title: str
     attempt: int
 
-    @property
-    def dates(self) -> tuple[dt.date, ...]:
-        """The dates in its title."""
-        return tuple(dt.date.fromisoformat(x) for x in _DATE.findall(self.title))
+    def is_of(self, date: dt.date) -> bool:
+        """Whether it is of a date: a backfill of every night from its first to its last, any other of the last date of its title
+        (before that a replay has source and reason, which may look like one)."""
+        dates = [x for x in map(_date, _DATE.findall(self.title)) if x is not None]
+        if self.kind == "backfill":
+            return bool(dates) and dates[0] <= date <= dates[-1]
+        return dates[-1:] == [date]
+
+
+def _date(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def named(name: str) -> Named | None:

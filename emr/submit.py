@@ -75,7 +75,7 @@ def _hint(error: Refused | Unreachable, start: Start) -> str:
 
 def latest(service: Service, kind: str, date: dt.date) -> Run:
     """The newest run of a kind and date. Raises NotSubmitted where there is none."""
-    found = [(x, n) for x in service.runs(since(date)) if (n := named(x.name)) and n.kind == kind and date in n.dates]
+    found = [(x, n) for x in service.runs(since(date)) if (n := named(x.name)) and n.kind == kind and n.is_of(date)]
     if not found:
         raise NotSubmitted(f"EMR has no run {kind} of {date}")
     return max(found, key=lambda x: (x[0].created_at, x[1].attempt))[0]

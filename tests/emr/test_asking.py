@@ -44,6 +44,18 @@ def test_a_run_costs_what_was_billed_and_each_job_its_share(cloud: Account) -> N
     assert "10.00 vCPU h, 40.00 GB h, 2.00 GB h of disk: 0.61 $" in cloud.out
     shares = {words[0]: words[-2] for line in cloud.out.splitlines() if (words := line.split()) and line.startswith("  ")}
     assert shares == {"trips": "0.3638", "score": "0.1819", "between": "0.0606"}
+    (trips,) = (line.split() for line in cloud.out.splitlines() if line.startswith("  trips"))
+    assert trips == ["trips", "60.0", "s", "6.000", "vCPU", "h", "24.000", "GB", "h", "0.3638", "$"]
+
+
+def test_a_run_is_found_by_every_date_that_it_is_of(cloud: Account) -> None:
+    assert cloud.run("submit", "backfill", "--from", "2026-01-05", "--to", "2026-01-09") == 0
+    assert cloud.run("submit", "replay", "--source", "sim_phone", "--date", "2026-01-05", "--reason", "2026-13-45") == 0
+    for start, date, code in (
+        ("backfill", "2026-01-04", 23), ("backfill", "2026-01-05", 0), ("backfill", "2026-01-07", 0),
+        ("backfill", "2026-01-09", 0), ("backfill", "2026-01-10", 23), ("replay", "2026-01-05", 0), ("nightly", "2026-01-05", 23),
+    ):  # fmt: skip
+        assert cloud.run("status", "--start", start, "--date", date) == code, (start, date, cloud.err)
 
 
 def test_a_month_is_summed_by_start_against_the_budget(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,9 @@ def test_a_name_says_what_was_started() -> None:
     for start in EVERY.values():
         found = starts.named(start.another(3).name)
         assert found is not None
-        assert (found.kind, found.attempt) == (start.kind, 3) and start.date in found.dates
+        assert (found.kind, found.attempt) == (start.kind, 3) and found.is_of(start.date)
+    odd = starts.named(starts.replay(D, "sim_phone", "2026-13-45 2026-01-01").name)
+    assert odd is not None and odd.is_of(D) and not odd.is_of(dt.date(2026, 1, 1))
     assert starts.named("somebody's own job") is None
 
 

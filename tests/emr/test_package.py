@@ -14,7 +14,7 @@ import pytest
 
 from emr.archive import pack, sha256_of, tidy
 from emr.package import LOCK, MACHINES, ROOT, SITE, Arch, Manifest, build, entries, fits, foreign, install, this_arch
-from emr.self_test import own_python, passed, read_manifest, self_test, unpack
+from emr.self_test import own_python, passed, read_manifest, run_job, self_test, unpack
 from lake.errors import EnvironmentProblem
 
 SMALL = ("pyyaml", "tzdata")
@@ -196,3 +196,23 @@ def test_bytes_do_not_depend_on_the_builders_interpreter(tmp_path: Path, monkeyp
     # what is left of the record is the package's own
     (record,) = site.glob("*.dist-info/RECORD")
     assert record.exists() and all((site / x.split(",")[0]).exists() for x in record.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"rows": 9}, "9 rows of 10"),
+        ({"prefix_is_archive": False}, "prefix is not the archive"),
+        ({"forbidden": ["pyspark"]}, r"EMR brings .*pyspark"),
+        ({"delta_from": "site-packages"}, "site-packages, not of its jar"),
+    ],
+)
+def test_what_the_self_test_finds_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object], why: str
+) -> None:
+    well = {"modules": 9, "rows": 10, "prefix_is_archive": True, "forbidden": [], "delta_from": "delta-spark.jar"}
+    printed = [well, well | wrong]
+    monkeypatch.setattr("emr.self_test.spark_submit", lambda *given: json.dumps(printed.pop(0)))
+    assert run_job(tmp_path) == {"ran": True, **well}
+    with pytest.raises(EnvironmentProblem, match=why):
+        run_job(tmp_path)

@@ -15,9 +15,7 @@ from tests.emr.fake import Moment
 from tests.emr.given import Account
 
 CONF = load_conf("production")
-DEPLOYED = Deployment(
-    "d1", "production", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/w.whl", "s3://b/entry-1.py", "c"
-)
+DEPLOYED = Deployment("d1", "production", "arm64", "c0ffee", "s3://b/environments/e.tar.gz", "s3://b/entry-1.py")
 TODAY = dt.date(2026, 1, 6)
 CHECK = ("release", "check", "--date", "2026-01-05")
 
