@@ -13,9 +13,13 @@ from emr.request import SERVERLESS, STEPS, emr_of
 from jobs.doctor import Check
 from lake.conf import Conf
 from lake.conf_emr import Emr
+from lake.errors import LakeError
+from lake.lease_store import FOLDER, lease_store
 from lake.s3 import bucket_and_key
 
 RELEASE, TYPE, ARCHITECTURE = "emr-spark-8", "SPARK", DEPLOYED.upper()
+ENDPOINTS = ("s3", "dynamodb", "sts", "kms", "sns")
+"""Services that a night asks and that its subnets reach by an endpoint alone."""
 LOG_STORE_KEYS = {"tablePath": "HASH", "fileName": "RANGE"}
 _LOG_STORE = "spark.io.delta.storage.S3DynamoDBLogStore.ddb"
 _PLACEHOLDER = ":000000000000:"
@@ -48,10 +52,12 @@ def _of_account(conf: Conf, emr: Emr) -> Iterator[tuple[str, Probe, str]]:
     for name, place in places.items():
         if place is not None and place.startswith("s3://"):
             yield f"bucket of {name}", partial(_bucket, s3, place), APPLY
+    yield "lease store", partial(_leases, conf.lake), APPLY
     yield "entry point", partial(_object, s3, emr.entry_point), DEPLOY
     if archive := emr.spark_submit.get("spark.archives"):
         yield "environment archive", partial(_object, s3, archive.split("#")[0]), DEPLOY
     yield "application", partial(_application, emr), APPLY
+    yield "endpoints", partial(_endpoints, emr), APPLY
     iam = client("iam", emr.region)
     for start, role in emr.execution_role_arns.model_dump().items():
         yield f"role of {start}", partial(_role, iam, role), APPLY
@@ -114,9 +120,37 @@ def _object(s3: Any, place: str) -> str:
         return f"{place}, {s3.head_object(Bucket=bucket, Key=key)['ContentLength']:,} bytes"
 
 
-def _application(emr: Emr) -> str:
+def _leases(lake: str) -> str:
+    try:
+        last = lease_store(lake).listing().last
+    except LakeError as e:
+        raise Wrong(str(e)) from e
+    return f"{lake}/{FOLDER}, the last lease is {last}"
+
+
+def _described(emr: Emr) -> dict[str, Any]:
     with asking(f"application {emr.application_id}"):
         found = client(SERVERLESS, emr.region).get_application(applicationId=emr.application_id)["application"]
+    return dict(found)
+
+
+def _endpoints(emr: Emr) -> str:
+    """Of the network that the application's workers are in."""
+    subnets = _described(emr).get("networkConfiguration", {}).get("subnetIds", [])
+    if not subnets:
+        raise Wrong(f"application {emr.application_id} is in no network: it would reach neither MLflow nor endpoints")
+    ec2 = client("ec2", emr.region)
+    with asking(f"endpoints of the network of {subnets[0]}"):
+        vpc = ec2.describe_subnets(SubnetIds=subnets[:1])["Subnets"][0]["VpcId"]
+        pages = ec2.get_paginator("describe_vpc_endpoints").paginate(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+        there = {x["ServiceName"] for page in pages for x in page["VpcEndpoints"] if x["State"].lower() == "available"}
+    if missing := [x for x in ENDPOINTS if f"com.amazonaws.{emr.region}.{x}" not in there]:
+        raise Wrong(f"{vpc} has no endpoint of {', '.join(missing)}: a run there waits for an answer that does not come")
+    return f"{vpc}: {', '.join(ENDPOINTS)}"
+
+
+def _application(emr: Emr) -> str:
+    found = _described(emr)
     seen = {"type": found["type"].upper(), "release": found["releaseLabel"], "architecture": found.get("architecture", "X86_64")}
     what = f"{emr.application_id}: {found['state']}, {', '.join(seen.values())}"
     fits = seen["type"] == TYPE and seen["release"].startswith(RELEASE) and seen["architecture"] == ARCHITECTURE

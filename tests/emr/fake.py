@@ -77,6 +77,7 @@ class FakeEmr:
     on_look: Callable[["FakeRun"], None] = lambda run: None
     is_dark: bool = False
     release: str = "emr-spark-8.1.0"
+    subnets: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def called(self, operation: str) -> list[dict[str, Any]]:
@@ -186,7 +187,9 @@ def get_dashboard(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
 def get_application(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC)
     arn = f"arn:aws:emr-serverless:us-east-1:123456789012:/applications/{given['applicationId']}"
-    shown = {"applicationId": given["applicationId"], "arn": arn, "releaseLabel": fake.release, "type": "SPARK"}
+    shown: dict[str, Any] = {"applicationId": given["applicationId"], "arn": arn, "releaseLabel": fake.release, "type": "SPARK"}
+    if fake.subnets:
+        shown["networkConfiguration"] = {"subnetIds": fake.subnets}
     return {"application": shown | {"state": "STOPPED", "architecture": "ARM64", "createdAt": now, "updatedAt": now}}
 
 

@@ -1,6 +1,7 @@
 """Terraform's outputs into a configuration, and the doctor of an account made of moto, the S3 server and the fake."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from emr.configure import OUTPUTS, configure, found, with_value
+from emr.health import ENDPOINTS
 from jobs.cli import run
 from lake.conf import CONF_FOLDER, load_conf
 from lake.errors import ConfigError, InputError
@@ -137,7 +139,7 @@ def aws(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     host, port = server.get_host_and_port()
     urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST"))
     try:
-        for name in ("IAM", "STS", "SNS", "DYNAMODB"):
+        for name in ("IAM", "STS", "SNS", "DYNAMODB", "EC2"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{name}", f"http://{host}:{port}")
         iam = boto3.client("iam", region_name="us-east-1")
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
@@ -151,6 +153,11 @@ def aws(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             KeySchema=[{"AttributeName": k, "KeyType": v} for k, v in keys.items()],
             AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
         )  # fmt: skip
+        ec2 = boto3.client("ec2", region_name="us-east-1")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        cloud.fake.subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]]
+        for service in ENDPOINTS:
+            ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f"com.amazonaws.us-east-1.{service}")
         for key in ("telematics/entry.py", "telematics/environment.tar.gz"):
             cloud.s3.client().put_object(Bucket=cloud.bucket, Key=key, Body=b"x")
         yield cloud
@@ -174,8 +181,8 @@ def test_doctor_finds_all_that_a_configuration_names(aws: Account, configured: P
     names = [x[5:].split(":")[0] for x in lines]
     assert names == [
         "placeholders", "credentials", "bucket of lake", "bucket of landing", "bucket of artifacts", "bucket of logs",
-        "bucket of anchor", "entry point", "environment archive", "application", "role of night", "role of train",
-        "role of maintain", "role of replay", "log store", "alerts topic", "MLflow", "cluster",
+        "bucket of anchor", "lease store", "entry point", "environment archive", "application", "endpoints",
+        "role of night", "role of train", "role of maintain", "role of replay", "log store", "alerts topic", "MLflow", "cluster",
     ]  # fmt: skip
 
 
@@ -185,6 +192,9 @@ def test_doctor_names_what_is_missing_and_how_to_mend_it(
     boto3.client("iam", region_name="us-east-1").delete_role(RoleName="telematics-production-replay")
     aws.s3.client().delete_object(Bucket=aws.bucket, Key="telematics/entry.py")
     aws.fake.release = "emr-7.13.0"
+    ec2 = boto3.client("ec2", region_name="us-east-1")
+    other = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    aws.fake.subnets = [ec2.create_subnet(VpcId=other, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]]
     text = (
         configured.read_text().replace("tableName: delta-log", "tableName: other-log").replace(f"{aws.bucket}/lake", "gone/lake")
     )
@@ -193,16 +203,17 @@ def test_doctor_names_what_is_missing_and_how_to_mend_it(
     said = capsys.readouterr()
     failed = {x[5:].split(":")[0]: x for x in said.out.splitlines() if x.startswith("FAIL")}
     assert set(failed) == {
-        "placeholders", "bucket of lake", "entry point", "application", "role of train", "role of replay", "log store",
-        "alerts topic",
+        "placeholders", "bucket of lake", "lease store", "entry point", "application", "endpoints", "role of train",
+        "role of replay", "log store", "alerts topic",
     }  # fmt: skip
     for name, part in {
         "entry point": "telematics emr deploy", "application": "emr-7.13.0", "role of replay": "Apply emr/terraform",
         "placeholders": "telematics emr configure", "log store": "other-log", "bucket of lake": "s3://gone",
+        "lease store": "gone/lake/_leases", "endpoints": "has no endpoint of s3, dynamodb, sts, kms, sns",
         "role of train": "is not of this account",
     }.items():  # fmt: skip
         assert part in failed[name], failed[name]
-    assert said.err.startswith("error: 8 check(s) failed")
+    assert said.err.startswith("error: 10 check(s) failed")
 
 
 def test_doctor_without_credentials_says_that_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,3 +225,11 @@ def test_doctor_without_credentials_says_that_first(monkeypatch: pytest.MonkeyPa
     assert [x[5:].split(":")[0] for x in lines] == ["placeholders", "credentials"]
     assert "no credentials were found" in lines[1] and "aws sso login" in lines[1]
     assert run(["doctor", "--env", "local"]) == 2
+
+
+def test_endpoints_that_are_asked_for_are_made() -> None:
+    network = (ROOT / "emr/terraform/variables_network.tf").read_text()
+    assert set(ENDPOINTS) <= set(re.findall(r'"([a-z0-9.]+)"', network.split("interface_services")[1].split("}")[0])) | {
+        "s3",
+        "dynamodb",
+    }
