@@ -69,10 +69,10 @@ def sources_with_gap(folder: Path, gap_s: int) -> Path:
     return folder
 
 
-def ran(world: World, *commands: tuple[str, ...]) -> None:
+def ran(made: World, *commands: tuple[str, ...]) -> None:
     """Run command lines that must all end with 0."""
     for arguments in commands:
-        said = world.telematics(*arguments)
+        said = made.telematics(*arguments)
         assert said.code == 0, f"{arguments}: {said.err}{said.out}"
 
 
@@ -120,23 +120,23 @@ def book(root: Path) -> list[tuple[str, ...]]:
     ]
 
 
-def trips_of(world: World, device: str) -> list[dict[str, Any]]:
-    return world.show("silver.trips", "--where", f"device_id = '{device}' AND known_to IS NULL", "--order", "start_ts")
+def trips_of(made: World, device: str) -> list[dict[str, Any]]:
+    return made.show("silver.trips", "--where", f"device_id = '{device}' AND known_to IS NULL", "--order", "start_ts")
 
 
 def km(trips: list[dict[str, Any]]) -> float:
     return float(sum(t["distance_mm"] for t in trips)) / 1e6
 
 
-def scored(world: World) -> dict[str, dict[str, Any]]:
+def scored(made: World) -> dict[str, dict[str, Any]]:
     """Scores of the real cars by device."""
-    rows = world.show("gold.policy_scores", "--where", f"score_date = DATE'{NIGHT}' AND vehicle_id IN {VEHICLES}")
+    rows = made.show("gold.policy_scores", "--where", f"score_date = DATE'{NIGHT}' AND vehicle_id IN {VEHICLES}")
     return {r["vehicle_id"].removeprefix("v-"): r for r in rows}
 
 
-def modelled(world: World) -> list[dict[str, Any]]:
+def modelled(made: World) -> list[dict[str, Any]]:
     """The scores of those that the model scores."""
-    return [s for s in scored(world).values() if not s["fallback"]]
+    return [s for s in scored(made).values() if not s["fallback"]]
 
 
 def test_every_record_of_the_files_is_a_point_once(night: World) -> None:
