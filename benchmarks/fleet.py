@@ -16,6 +16,8 @@ STOPS_EVERY = 300
 STOP_S = 30
 JUMP_SHARE = 1e-4
 JUMP_DEG = 0.5
+JUMP_FREE_S = 5
+"""Around a stand: ours asks how far apart the fixes at its ends are, the peers do not."""
 PHONE_SHARE = 0.05
 ID_BYTES = 32
 MEAN_SPEED_MPS = 14.0
@@ -46,7 +48,8 @@ def _points(devices: np.ndarray, rng: np.random.Generator) -> pa.Table:
     speed[second % STOPS_EVERY < STOP_S] = 0.0
     travelled = np.cumsum(speed.reshape(trips, POINTS_A_TRIP), axis=1).ravel()
     lat = 45.0 + travelled / M_PER_DEG + rng.normal(0, 2e-5, rows)
-    lat += np.where(rng.random(rows) < JUMP_SHARE, JUMP_DEG, 0.0)
+    in_motion = (second % STOPS_EVERY > STOP_S + JUMP_FREE_S) & (second % STOPS_EVERY < STOPS_EVERY - JUMP_FREE_S)
+    lat += np.where((rng.random(rows) < JUMP_SHARE) & in_motion, JUMP_DEG, 0.0)
     ids = np.repeat([f"device-{d:06d}" for d in devices], TRIPS_A_DEVICE * POINTS_A_TRIP)
     order = rng.permutation(rows)
     stamp = pa.timestamp("us", tz="UTC")
