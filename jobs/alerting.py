@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext
 from jobs.nights import read_nights
 from jobs.silences import silences
-from lake.conf import Channels, Conf
+from lake.conf import Conf
+from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
 from lake.tables import ALERTS
 from monitoring.alerting import Alert, Past, decide

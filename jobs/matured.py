@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext
-from jobs.nights import read_nights
+from jobs.nights import Nights
 from lake.clock import cutoff
 from registry.store import CHAMPION
 from transforms.claims import claims_in, match_claims
@@ -16,14 +16,14 @@ from transforms.exposure import COVER_KEY, earned_exposure
 Ends = dict[dt.date, dt.date]
 
 
-def matured_nights(ctx: JobContext) -> Ends:
+def matured_nights(ctx: JobContext, nights: Nights) -> Ends:
     """Nights whose prices' exposure came of age between the last published night and this one, and the night that closed each."""
     if ctx.previous is None:
         return {}
-    published = {d for d in read_nights(ctx.lake).published if d < ctx.date}
+    published = {d for d in nights.published if d < ctx.date}
     age = dt.timedelta(days=ctx.conf.monitoring.claims_mature_days)
-    nights = sorted({*published, ctx.previous, ctx.date})
-    return {night: end for night, end in pairwise(nights) if ctx.previous < end + age <= ctx.date}
+    every = sorted({*published, ctx.previous, ctx.date})
+    return {night: end for night, end in pairwise(every) if ctx.previous < end + age <= ctx.date}
 
 
 def mean_age_days(date: dt.date, ends: Ends) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.catalog import NAMES
 from jobs.nights import PUBLICATION, withdrawn
 from lake.clock import cutoff
-from lake.conf import Nightly
+from lake.conf_sections import Nightly
 
 IN_TIME = dt.timedelta(days=1)
 """A night that begins later after its cutoff is a backfill or a rerun of history: no deadline is its own."""

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext, JobResult
 from jobs.decisions import publish_decisions
 from jobs.matured import Ends, matured, matured_nights
-from jobs.nights import read_nights
+from jobs.nights import Nights, read_nights
 from jobs.segments import BANDS, FAIRNESS_GROUPS, grown, segmented
 from jobs.shadow import publish_shadow
 from lake.clock import cutoff
@@ -41,11 +41,13 @@ def run(ctx: JobContext) -> JobResult:
 
     Raises LakeError where the night before lacks its performance rows although there were scores before it.
     """
-    detail, ends = read_nights(ctx.lake).details.get((ctx.date, "score"), {}), matured_nights(ctx)
+    nights = read_nights(ctx.lake)
+    ends = matured_nights(ctx, nights)
+    detail = nights.details.get((ctx.date, "score"), {})
     # by the versions that the last run of `score` names
     priced = matured(ctx, ends).persist() if ends and detail else None
     try:
-        result = _performance(ctx, priced, ends)
+        result = _performance(ctx, nights, priced, ends)
         shadows, decisions = publish_shadow(ctx, detail, priced, ends), publish_decisions(ctx, detail, priced, ends)
     finally:
         if priced is not None:
@@ -54,8 +56,8 @@ def run(ctx: JobContext) -> JobResult:
     return replace(result, rows=result.rows + shadows + decisions, message=result.message + said)
 
 
-def _performance(ctx: JobContext, priced: DataFrame | None, ends: Ends) -> JobResult:
-    first = _first_scored(ctx)
+def _performance(ctx: JobContext, nights: Nights, priced: DataFrame | None, ends: Ends) -> JobResult:
+    first = _first_scored(ctx, nights)
     if ctx.previous is None or first is None:
         return JobResult(0, "no scores were published before this night: no exposure to measure")
     policies = ctx.lake.read_known("reference.policies", ctx.cutoff)
@@ -64,7 +66,7 @@ def _performance(ctx: JobContext, priced: DataFrame | None, ends: Ends) -> JobRe
     for key, new in _new_experience(ctx, ctx.previous, policies).items():
         experience[key] = experience.get(key, Experience()).plus(new)
     claims = _actual(ctx, first, policies)
-    mature = grown(ctx, read_nights(ctx.lake), {k: _mature(r) for k, r in before.items()}, priced, ends, policies)
+    mature = grown(ctx, nights, {k: _mature(r) for k, r in before.items()}, priced, ends, policies)
     rows = performance_rows(ctx.date, experience, claims, mature)
     df = ctx.spark.createDataFrame(rows, PERFORMANCE.schema).coalesce(1)
     ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
@@ -79,9 +81,9 @@ def _message(experience: dict[Key, Experience], claims: dict[Key, int]) -> str:
     )
 
 
-def _first_scored(ctx: JobContext) -> dt.date | None:
+def _first_scored(ctx: JobContext, nights: Nights) -> dt.date | None:
     """The first date before this night that had scores: as the night before recorded it, for old scores may be gone since."""
-    detail = read_nights(ctx.lake).details.get((ctx.previous, "performance"), {}) if ctx.previous else {}
+    detail = nights.details.get((ctx.previous, "performance"), {}) if ctx.previous else {}
     if FIRST_SCORED in detail:
         return dt.date.fromisoformat(detail[FIRST_SCORED])
     earlier = ctx.lake.read("gold.policy_scores").where(F.col("score_date") < F.lit(ctx.date))

@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from jobs.causes import cause
-from lake.conf import Conf, S3Limits, load_conf
+from lake.conf import Conf, load_conf
+from lake.conf_sections import S3Limits
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
 from lake.errors import LakeError, LeaseLost, TelematicsError

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from lake.conf import S3Limits
+from lake.conf_sections import S3Limits
 from lake.errors import LakeError
 
 SCHEME = "s3://"

@@ -12,7 +12,7 @@ from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from lake.conf import Channels
+from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
 from lake.masking import without_secrets
 from monitoring.alerting import Alert

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lake.conf import Training
+from lake.conf_sections import Training
 from lake.errors import TrainingRefused
 from lake.features import FEATURES, WINDOWS_DAYS, Feature, model_features
 from training.credibility import Shrinkage, estimate, periods

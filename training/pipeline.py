@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lake.conf import Training
+from lake.conf_sections import Training
 from lake.features import FEATURE_VERSION_1
 from training.assessment import assess, performance
 from training.boosting import TABLE_FREQUENCY

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.alerting import TABLE, raise_alerts
-from lake.conf import Channels, Conf
+from lake.conf import Conf
+from lake.conf_sections import Channels
 from lake.delta import Lake
 from tests.jobs.test_page_job import context
 from tests.monitoring.test_channels import Listener, listening

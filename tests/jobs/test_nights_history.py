@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from jobs.limits import limited
 from jobs.nights_history import deadline, lines, minutes_late, seconds_taken, usual_minutes
 from lake.clock import cutoff
-from lake.conf import Nightly
+from lake.conf_sections import Nightly
 from lake.errors import TimedOut
 
 D = dt.date(2026, 3, 2)

@@ -10,7 +10,8 @@ from moto import mock_aws
 
 from jobs.page import run
 from lake.clock import last_second
-from lake.conf import CONF_FOLDER, Channels, Conf
+from lake.conf import CONF_FOLDER, Conf
+from lake.conf_sections import Channels
 from lake.delta import Lake
 from tests.jobs.test_page_job import D, append, context, policy, score
 from tests.monitoring.test_channels import listening, subscribed

@@ -16,7 +16,8 @@ from jobs.nights_history import lines
 from jobs.page import DATA, PAGE
 from jobs.stopped import facts
 from jobs.withdrawing import withdraw
-from lake.conf import Conf, Nightly
+from lake.conf import Conf
+from lake.conf_sections import Nightly
 from lake.delta import Lake
 from lake.errors import InputError, LakeError, NoChampion
 from registry.actors import Actor

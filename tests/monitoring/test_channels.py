@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from prometheus_client.parser import text_string_to_metric_families
 
-from lake.conf import Channels
+from lake.conf_sections import Channels
 from lake.errors import Complaint
 from monitoring.alerting import Alert
 from monitoring.channels import ATTEMPTS, MAX_BODY, Message, addressees, fitting, send

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.loading_admission import Wanted, admit
-from lake.conf import S3Limits
+from lake.conf_sections import S3Limits
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.s3 import failure_of_s3, session_settings

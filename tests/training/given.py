@@ -4,7 +4,7 @@ from functools import cache
 
 import pandas as pd
 
-from lake.conf import Training
+from lake.conf_sections import Training
 from tests.training.synthetic import frame
 from training.evidence import Evidence
 from training.pipeline import train

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lake.conf import Training
+from lake.conf_sections import Training
 from lake.features import FEATURE_VERSION_1
 from tests.training.given import SPEC, the_frame
 from training.development import AGES_DAYS, developed, factors_to_ultimate

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lake.conf import Training
+from lake.conf_sections import Training
 from lake.errors import TrainingRefused
 from lake.features import FEATURE_VERSION_1
 from tests.training.given import SPEC, the_frame, trained
