@@ -7,7 +7,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
-SHIPPED := lake transforms expectations training registry monitoring jobs simulator emr conf benchmarks setup.py
+SHIPPED := lake transforms expectations training registry monitoring jobs simulator emr conf benchmarks .ci setup.py
 IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 
 help: ## what can be made (this)

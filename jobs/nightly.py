@@ -120,7 +120,7 @@ def _attempt(job: Job, context: JobContext, recorder: Recorder) -> tuple[JobResu
 def _record(recorder: Recorder, context: JobContext, name: str, started: dt.datetime, status: str, result: JobResult) -> float:
     finished = now()
     recorder.add(Attempt(context.date, name, context.run_id, started, finished), status, result)
-    return (finished - started).total_seconds()
+    return round((finished - started).total_seconds(), 3)
 
 
 def run_night(
