@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks import score_peers
-from benchmarks.measure import Row, cpu_seconds, tree_peak_gb
+from benchmarks.measure import Row, cpu_seconds, memory_gb, tree_peak_gb
 from jobs.batches import batches_of, rows_a_batch, worker_bytes
 from jobs.score_rows import Scoring, in_worker, scored_ddl, shadow_batch
 from lake.conf import load_conf
@@ -46,34 +46,43 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as work:
         for name, policies in BOOKS.items():
             book(spark, policies).write.format("delta").save(f"{work}/{name}")
-        udf = score_peers.logged(champion, work, reasons=False)
-        explained = score_peers.logged(champion, work, reasons=True)
-        rounds = [(champion, challenger, udf, explained)] * 2
-        # the first warms the JVM up and starts the workers
-        for one in rounds:
-            found = measured(spark, Path(work), *one)
-    return found
+        peers = (score_peers.logged(champion, work, reasons=False), score_peers.logged(champion, work, reasons=True))
+        measured(spark, Path(work), "few", (champion, challenger), peers)  # the JVM warms up, and workers start
+        return measured(spark, Path(work), "book", (champion, challenger), peers)
 
 
-def measured(spark: SparkSession, work: Path, champion: Scorer, challenger: Scorer, udf: str, explained: str) -> list[Row]:
-    """One round of all four."""
-    both = [Scoring("champion", "own", champion.parts()), Scoring("challenger", "own", challenger.parts())]
-    rows, few = (spark.read.format("delta").load(f"{work}/{name}") for name in BOOKS)
-    two, peer = cpu(work, rows, priced(spark, both)), cpu(work, rows, by_udf(spark, udf))
+def measured(spark: SparkSession, work: Path, name: str, pairs: tuple[Scorer, Scorer], peers: tuple[str, str]) -> list[Row]:
+    """All four, over one of the books; the peer's reasons over the small one."""
+    both = [Scoring(role, "own", pair.parts()) for role, pair in zip(("champion", "challenger"), pairs, strict=True)]
+    rows, few = (spark.read.format("delta").load(f"{work}/{x}") for x in (name, "few"))
+    two, peer = cpu(work, rows, priced(spark, both)), cpu(work, rows, by_udf(spark, peers[0]))
     began = time.perf_counter()
-    reasons = cpu(work, rows, with_reasons(spark, both[:1]))
-    seconds, peak = time.perf_counter() - began, tree_peak_gb()
-    slow = cpu(work, few, by_udf(spark, explained))
-    what = f"{POLICIES / 1e6:g} M policies, {FEATURES} features, Delta to Delta"
-    trees = sum(b.num_boosted_rounds() for b in (champion.frequency, champion.severity))
+    with memory_gb() as memory:
+        reasons = cpu(work, rows, with_reasons(spark, both[:1]))
+    tell(time.perf_counter() - began, reasons, memory, BOOKS[name])
+    slow = cpu(work, few, by_udf(spark, peers[1]))
+    what = f"{BOOKS[name] / 1e6:g} M policies, {FEATURES} features, Delta to Delta"
+    trees = sum(b.num_boosted_rounds() for b in (pairs[0].frequency, pairs[0].severity))
     version = f"MLflow {mlflow.__version__}, {trees} trees"
     thousand = 1e3
-    print(f"with reasons: {seconds:.0f} s, {POLICIES / reasons:,.0f} policies a second and core, peak {peak:.1f} GB", flush=True)
     return [
         Row(f"{what}: champion and challenger; peer: spark_udf, champion alone", two, peer, "CPU s", version),
         Row(f"{what}: champion with exact reasons; peer: spark_udf of TreeExplainer on {PEER_ROWS:,}",
-            thousand * reasons / POLICIES, thousand * slow / PEER_ROWS, "CPU s a thousand", version),
+            thousand * reasons / BOOKS[name], thousand * slow / PEER_ROWS, "CPU s a thousand", version),
     ]  # fmt: skip
+
+
+def tell(seconds: float, cpu_s: float, memory: list[float], policies: int) -> None:
+    """What scoring with reasons took, and its memory at each tenth of the way."""
+    hours = seconds * (os.cpu_count() or 1) / 3600
+    dollars = hours * load_conf("production").nightly.dollars_per_vcpu_hour
+    tenths = [memory[round(n * (len(memory) - 1) / 10)] for n in range(11)] if memory else []
+    print(
+        f"{policies:,} policies with reasons: {seconds:.0f} s, {policies / cpu_s:,.0f} a second and core, "
+        f"{hours:.3f} vCPU-hours, {dollars:.4f} $; memory, GB, by tenths: {' '.join(f'{x:.1f}' for x in tenths)}, "
+        f"peak {max(memory, default=tree_peak_gb()):.1f}",
+        flush=True,
+    )
 
 
 def cpu(work: Path, rows: DataFrame, score: Callable[[DataFrame], DataFrame]) -> float:

@@ -2,7 +2,9 @@
 
 import os
 import platform
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,6 +80,33 @@ def tree_peak_gb() -> float:
     """Largest resident memory of this process and of each below it, added up (Linux): no less than the peak of the sum."""
     here = psutil.Process()
     return sum(_peak_kb(p.pid) for p in (here, *here.children(recursive=True))) / 1024**2
+
+
+@contextmanager
+def memory_gb(every_s: float = 1.0) -> Iterator[list[float]]:
+    """Resident memory of this process and all below it, a value each `every_s` seconds; what they share counts twice."""
+    seen: list[float] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(every_s):
+            here = psutil.Process()
+            seen.append(sum(_resident(p) for p in (here, *here.children(recursive=True))) / 1024**3)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _peak_kb(pid: int) -> int:
