@@ -4,7 +4,6 @@ The peers do what one would write first: a pyfunc around both boosters, and one 
 measured on fewer rows, for its time a row does not depend on how many there are.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pandas as pd
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
@@ -20,6 +18,7 @@ from pyspark.sql import functions as F
 
 from benchmarks import score_peers
 from benchmarks.measure import Row, cpu_seconds, memory_gb, tree_peak_gb
+from benchmarks.priced import FEATURES, NAMES, UNKNOWN, risks, spec
 from jobs.batches import batches_of, rows_a_batch, worker_bytes
 from jobs.score_rows import Scoring, in_worker, scored_ddl, shadow_batch
 from lake.conf import load_conf
@@ -27,14 +26,12 @@ from lake.session import spark_session
 from training.fitting import Progress, fit_data
 from training.pipeline import settings_of
 from training.scorer import Scorer
-from training.spec import ModelSpec
 from training.table import prepare_table
 
 POLICIES = int(os.environ.get("TELEMATICS_BENCH_POLICIES", "1000000"))
-FEATURES, FITTED_ROWS, PEER_ROWS = 40, 20_000, 20_000
+FITTED_ROWS, PEER_ROWS = 20_000, 20_000
 """Rows that models are fitted on, and that the peer explains."""
 BOOKS = {"book": POLICIES, "few": PEER_ROWS}
-NAMES = [f"f{n}" for n in range(FEATURES)]
 GIVEN = {"km_365": 9_000.0, "days_driven_365": 250.0, "completeness_365": 0.98}
 """What is stated beside a score."""
 
@@ -126,7 +123,7 @@ def by_udf(spark: SparkSession, model: str) -> Callable[[DataFrame], DataFrame]:
 def book(spark: SparkSession, policies: int) -> DataFrame:
     """Covers in force with their features, a twentieth of them unknown."""
     ids = spark.range(policies, numPartitions=8)
-    features = {n: F.when(F.rand(k) >= F.lit(0.05), F.randn(k + 100)).alias(n) for k, n in enumerate(NAMES)}
+    features = {n: F.when(F.rand(k) >= F.lit(UNKNOWN), F.randn(k + 100)).alias(n) for k, n in enumerate(NAMES)}
     key = (F.format_string("p%08d", "id").alias("policy_id"), F.format_string("v%08d", "id").alias("vehicle_id"))
     given = [F.lit(value).alias(name) for name, value in GIVEN.items()]
     return ids.select(*key, F.lit("own").alias("coverage"), F.lit(True).alias("consented"), *given, *features.values())
@@ -134,13 +131,5 @@ def book(spark: SparkSession, policies: int) -> DataFrame:
 
 def fitted(seed: int) -> Scorer:
     """A pair on rows like the book's, by the product's own training."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(FITTED_ROWS, FEATURES))
-    x[rng.random(x.shape) < 0.05] = np.nan  # noqa: PLR2004
-    seen = np.nan_to_num(x)
-    claims = rng.poisson(np.exp(-1.5 + seen[:, :10] @ rng.normal(0.0, 0.15, 10) + 0.2 * seen[:, 1] * seen[:, 2]))
-    incurred = claims * rng.gamma(2.0, 500 * np.exp(0.2 * seen[:, 3] + 0.1 * seen[:, 4]))
-    table = pd.DataFrame(x, columns=NAMES).assign(years=1.0, claims=claims, incurred=incurred)
-    text = {"name": "bench", "exposure": "years", "claims": "claims", "incurred": "incurred", "features": dict.fromkeys(NAMES)}
-    spec = ModelSpec.model_validate(json.loads(json.dumps(text)))
-    return fit_data(prepare_table(table, spec), settings_of(spec), Progress()).scorer
+    found = spec()
+    return fit_data(prepare_table(risks(FITTED_ROWS, seed), found), settings_of(found), Progress()).scorer

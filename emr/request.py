@@ -56,7 +56,7 @@ def job_run(conf: Conf, conf_name: str, start: Start) -> Request:
             "sparkSubmit": {
                 "entryPoint": emr.entry_point,
                 "entryPointArguments": ["--conf", conf_name, *start.arguments],
-                "sparkSubmitParameters": spark_submit_parameters(emr.spark_submit),
+                "sparkSubmitParameters": spark_submit_parameters(emr.settings_of(start.role)),
             }
         },
         "configurationOverrides": {"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": emr.log_uri}}},
@@ -70,7 +70,7 @@ def step(conf: Conf, conf_name: str, start: Start) -> Request:
     """AddJobFlowSteps' parameters: one step that runs spark-submit, with the role that a job run of the start has."""
     emr, cluster = emr_of(conf, conf_name), ec2_of(conf, conf_name)
     refuse_local(conf_name)
-    settings = shlex.split(spark_submit_parameters(step_settings(emr.spark_submit | cluster.spark_submit)))
+    settings = shlex.split(spark_submit_parameters(step_settings(emr.settings_of(start.role) | cluster.spark_submit)))
     command = ["spark-submit", "--deploy-mode", "cluster", "--name", start.name, *settings, emr.entry_point]
     one = {
         "Name": start.name,

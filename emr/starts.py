@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from jobs.catalog import NAMES
+from lake.conf_emr import RoleName
 from lake.errors import ConfigError
 
 Kind = Literal["nightly", "backfill", "train", "maintain", "replay", "run"]
-RoleName = Literal["night", "train", "maintain", "replay"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _NAME = re.compile(r"telematics (\w+) (.*) attempt (\d+)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")

@@ -7,6 +7,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from expectations.gate import make_gate
+from jobs.frame_rows import collected
 from jobs.frames import FrameResult, build_frame
 from jobs.nights import read_nights
 from lake.clock import cutoff
@@ -57,24 +58,29 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
     """
     valuation = valuation or valuation_date(lake)
     frame = build_frame(lake, conf, valuation, make_gate(conf.reports_path / "data-docs", f"train-{valuation}"))
-    rows = frame.df.select(*needed_columns(frame.spec.feature_version)).toPandas()
-    if rows.empty:
+    coverages = [r["coverage"] for r in frame.df.select("coverage").distinct().orderBy("coverage").collect()]
+    if not coverages:
         raise TrainingRefused(
             f"the frame valued {frame.valuation} has no rows: 0 claims, at least {conf.training.min_claims} are needed"
         )
     version = lake.version(frame.name)
     results = []
-    for coverage, part in rows.groupby("coverage", sort=True):
-        champion = rival(conf, model_name(str(coverage)))
-        grown = _development(lake, conf, str(coverage), frame.valuation)
-        around = Around(_progress(conf, str(coverage), frame.hash), _groups(lake), champion.scorer if champion else None, grown)
-        evidence = fit(part, conf.training, frame.spec.feature_version, around)
+    for coverage in coverages:
+        champion = rival(conf, model_name(coverage))
+        grown = _development(lake, conf, coverage, frame.valuation)
+        around = Around(_progress(conf, coverage, frame.hash), _groups(lake), champion.scorer if champion else None, grown)
+        evidence = fit(_rows(frame, coverage), conf.training, frame.spec.feature_version, around)
         if champion is not None:
             champion.noted(evidence.assessed["champion_diff"], split_of(conf))
         logged = register(conf, evidence, lineage_of(lake, conf, frame, version), actor(conf, author))
         gini = evidence.metrics["frequency_model_gini"]
-        results.append(TrainResult(str(coverage), logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
+        results.append(TrainResult(coverage, logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
     return results
+
+
+def _rows(frame: FrameResult, coverage: str) -> pd.DataFrame:
+    columns = needed_columns(frame.spec.feature_version)
+    return collected(frame.df.where(F.col("coverage") == coverage).select(*columns), "policy_id")
 
 
 def _progress(conf: Conf, coverage: str, frame_hash: str) -> Progress:
@@ -99,7 +105,7 @@ def _development(lake: Lake, conf: Conf, coverage: str, valuation: dt.date) -> d
 def _groups(lake: Lake) -> pd.DataFrame:
     """Groups for the fairness of prices, which no transform and no model reads."""
     found = lake.read("reference.fairness_groups").where(F.col("known_to").isNull())
-    return found.select("policy_id", "group_name", "probability").toPandas()
+    return collected(found.select("policy_id", "group_name", "probability"), "policy_id")
 
 
 def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) -> dict[str, str]:

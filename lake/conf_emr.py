@@ -1,11 +1,12 @@
 """Sections of a configuration that say where on EMR a start goes, with which role, and what it costs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from lake.conf_section import Section
 
+RoleName = Literal["night", "train", "maintain", "replay"]
 Arn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
 
 
@@ -51,6 +52,13 @@ class Emr(Section):
     spark_submit: Annotated[
         dict[str, str], Field(default_factory=dict, description="Spark settings that must be known before the driver starts")
     ]
+    of_starts: Annotated[
+        dict[RoleName, dict[str, str]], Field(default_factory=dict, description="role of a start -> settings over spark_submit")
+    ]
     ec2: Annotated[Ec2 | None, Field(description="a cluster for steps; null: none")] = None
     prices: Annotated[Prices, Field(description="what a run's billed resources cost")] = Prices()
     monthly_budget_dollars: Annotated[float, Field(gt=0, description="of runs; `emr cost --month` compares")] = 800.0
+
+    def settings_of(self, role: RoleName) -> dict[str, str]:
+        """Spark settings that a start with the role is submitted with."""
+        return self.spark_submit | self.of_starts.get(role, {})

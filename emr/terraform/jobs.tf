@@ -3,20 +3,25 @@
 locals {
   conf = yamldecode(file("${path.module}/../../conf/${var.environment}.yml"))
 
-  # what emr/request.py makes of emr.spark_submit, word for word: sorted, and quoted where a shell would need it
-  settings = [for key, value in local.conf.emr.spark_submit : "${key}=${value}"]
-  spark_submit_parameters = join(" ", [
-    for s in local.settings :
-    "--conf ${length(regexall("[^a-zA-Z0-9_@%+=:,./-]", s)) == 0 ? s : "'${replace(s, "'", "'\"'\"'")}'"}"
-  ])
+  settings_of = {
+    for start in ["night", "train"] : start => merge(local.conf.emr.spark_submit, lookup(lookup(local.conf.emr, "of_starts", {}), start, {}))
+  }
+
+  # what emr/request.py makes of them, word for word: sorted, and quoted where a shell would need it
+  spark_submit_parameters = {
+    for start, found in local.settings_of : start => join(" ", [
+      for s in [for key, value in found : "${key}=${value}"] :
+      "--conf ${length(regexall("[^a-zA-Z0-9_@%+=:,./-]", s)) == 0 ? s : "'${replace(s, "'", "'\"'\"'")}'"}"
+    ])
+  }
 }
 
-# the vCPUs that a night may ask for
+# the vCPUs that a start may ask for
 locals {
-  night_vcpus = (
-    tonumber(local.conf.emr.spark_submit["spark.driver.cores"])
-    + tonumber(local.conf.emr.spark_submit["spark.executor.cores"]) * tonumber(local.conf.emr.spark_submit["spark.dynamicAllocation.maxExecutors"])
-  )
+  vcpus = {
+    for start, s in local.settings_of : start =>
+    tonumber(s["spark.driver.cores"]) + tonumber(s["spark.executor.cores"]) * tonumber(s["spark.dynamicAllocation.maxExecutors"])
+  }
 }
 
 module "roles" {

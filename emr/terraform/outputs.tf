@@ -16,8 +16,8 @@ output "application_id" {
   value       = module.serverless.id
 
   precondition {
-    condition     = local.night_vcpus <= var.max_vcpus
-    error_message = "conf/${var.environment}.yml: a night may ask for ${local.night_vcpus} vCPUs, and max_vcpus is ${var.max_vcpus}: it would wait for ever."
+    condition     = max(values(local.vcpus)...) <= var.max_vcpus
+    error_message = "conf/${var.environment}.yml: a start may ask for ${max(values(local.vcpus)...)} vCPUs, and max_vcpus is ${var.max_vcpus}: it would wait for ever."
   }
 }
 

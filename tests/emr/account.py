@@ -12,7 +12,7 @@ from typing import Any
 
 from emr.request import spark_submit_parameters
 from lake.conf import Conf
-from lake.conf_emr import Emr
+from lake.conf_emr import Emr, RoleName
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "emr" / "terraform"
@@ -85,13 +85,13 @@ def evaluated(value: Any, variables: dict[str, str]) -> Any:
     return "".join(variables[p[1:]] if p.startswith("$") else p.strip("'") for p in parts)
 
 
-def template(name: str, role: str, conf_name: str, emr: Emr) -> Any:
+def template(name: str, role: RoleName, conf_name: str, emr: Emr) -> Any:
     """A request of emr/terraform/requests with the values of a configuration."""
     values = {
         "application_id": emr.application_id, "execution_role_arn": getattr(emr.execution_role_arns, role),
         "entry_point": emr.entry_point,
         "conf_name": conf_name, "log_uri": emr.log_uri, "timeout_minutes": emr.timeout_minutes,
-        "spark_submit_parameters": spark_submit_parameters(emr.spark_submit),
+        "spark_submit_parameters": spark_submit_parameters(emr.settings_of(role)),
     }  # fmt: skip
     text = (FOLDER / "requests" / f"{name}.json.tftpl").read_text()
     return json.loads(Template(text).safe_substitute({k: json.dumps(v) for k, v in values.items()}))

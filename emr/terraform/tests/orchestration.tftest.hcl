@@ -15,7 +15,7 @@ variables {
     entry_point             = "s3://artifacts/telematics/entry.py"
     log_uri                 = "s3://logs/emr/"
     timeout_minutes         = 60
-    spark_submit_parameters = "--conf spark.a=1 --conf 'spark.b=x#y \"z\"'"
+    spark_submit_parameters = { night = "--conf spark.a=1 --conf 'spark.b=x#y \"z\"'", train = "--conf spark.a=2" }
   }
   schedules        = { night = "cron(0 1 * * ? *)", deadline = "cron(0 6 * * ? *)", train = "cron(0 9 ? * SUN *)" }
   are_schedules_on = true
@@ -35,7 +35,7 @@ run "machines" {
     error_message = "The machine does not wait for the run."
   }
   assert {
-    condition     = jsondecode(aws_sfn_state_machine.start["night"].definition).States.Run.Arguments.JobDriver.SparkSubmit.SparkSubmitParameters == var.submission.spark_submit_parameters
+    condition     = jsondecode(aws_sfn_state_machine.start["night"].definition).States.Run.Arguments.JobDriver.SparkSubmit.SparkSubmitParameters == var.submission.spark_submit_parameters["night"]
     error_message = "Quotes did not survive: ${aws_sfn_state_machine.start["night"].definition}"
   }
   assert {

@@ -11,7 +11,10 @@ locals {
   # requests/*.json.tftpl are read by Python's tests too, which compare them with emr/request.py
   requests = {
     for machine, m in local.machines : machine => jsondecode(templatefile("${path.module}/../../requests/${m.template}.json.tftpl", {
-      for name, value in merge(var.submission, { application_id = var.application.id, execution_role_arn = var.role_arns[m.role] }) :
+      for name, value in merge(var.submission, {
+        application_id          = var.application.id, execution_role_arn = var.role_arns[m.role],
+        spark_submit_parameters = var.submission.spark_submit_parameters[m.role]
+      }) :
       name => jsonencode(value)
     }))
   }

@@ -30,7 +30,7 @@ variable "submission" {
     entry_point             = string
     log_uri                 = string
     timeout_minutes         = number
-    spark_submit_parameters = string
+    spark_submit_parameters = map(string)
   })
 }
 

@@ -2,6 +2,12 @@
 # whoever started it, and calls somebody where none did.
 
 locals {
+  # of a run: whether it is of the night, or of nights from one date to another with it among them
+  of_the_night = join("", [
+    "$contains(Name, 'telematics nightly ' & $date & ' attempt ') or $contains(Name, 'telematics backfill ') and ",
+    "$substring(Name, 20, 10) <= $date and $substring(Name, 34, 10) >= $date",
+  ])
+
   watch = {
     Comment       = "Calls somebody where the night is late or absent."
     QueryLanguage = "JSONata"
@@ -10,26 +16,31 @@ locals {
       WhichDate = merge(local.which_date, {
         Assign = merge(local.which_date.Assign, {
           since = "{% $fromMillis($toMillis($states.input.scheduled) - 86400000) %}"
+          next  = ""
+          found = []
         })
         Next = "Look"
       })
       Look = {
         Type     = "Task"
         Resource = "arn:aws:states:::aws-sdk:emrserverless:listJobRuns"
-        Arguments = {
-          ApplicationId  = var.application.id
-          CreatedAtAfter = "{% $since %}"
-          MaxResults     = 50
-        }
+        Arguments = join("", [
+          "{% $merge([{'ApplicationId': '${var.application.id}', 'MaxResults': 50, 'CreatedAtAfter': $since}, ",
+          "$next = '' ? {} : {'NextToken': $next}]) %}",
+        ])
         Assign = {
-          found = "{% [$states.result.JobRuns[$contains(Name, 'telematics nightly ' & $date)].State] %}"
+          next  = "{% $exists($states.result.NextToken) ? $states.result.NextToken : '' %}"
+          found = "{% $append($found, $states.result.JobRuns[${local.of_the_night}].State) %}"
         }
         Retry = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 60, BackoffRate = 2, MaxAttempts = 3 }]
         Next  = "IsItThere"
       }
       IsItThere = {
-        Type    = "Choice"
-        Choices = [{ Condition = "{% 'SUCCESS' in $found %}", Next = "InTime" }]
+        Type = "Choice"
+        Choices = [
+          { Condition = "{% 'SUCCESS' in $found %}", Next = "InTime" },
+          { Condition = "{% $next != '' %}", Next = "Look" },
+        ]
         Default = "CallSomebody"
       }
       CallSomebody = {
