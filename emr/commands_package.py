@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("package")(package)
     app.command("deploy")(deploy)
     app.command("size")(size)
-    app.command("run", context_settings={"ignore_unknown_options": True})(run)
+    app.command("run")(run)
 
 
 def package(
@@ -75,9 +75,12 @@ def deploy(
     """Upload a tested archive and its entry point, then point at them: the configuration's two lines, which it prints."""
     from emr.deploy import conf_files, deploy_conf, earlier, place_of, point, s3_client
     from emr.deploy import deploy as upload
+    from emr.request import emr_of
 
+    if conf_only and (to or archive):
+        raise ConfigError("--conf-only uploads no archive: leave --to and --archive out")
     conf = of_env(context, env).conf
-    place = place_of(conf, s3_client(conf.emr.region if conf.emr else ""))
+    place = place_of(conf, s3_client(emr_of(conf, env).region))
     path = path_of(env)
     if conf_only:
         print(deploy_conf(place, path.stem, conf_files(path, conf)))
@@ -95,7 +98,7 @@ def run(
     arguments: Annotated[list[str], typer.Argument(help="a command of telematics with its options, after --")],
     deployment: Annotated[str, typer.Option(help="id of the deployment to run it from, pointed at or not")],
     env: EnvOption = None,
-    minutes: Annotated[int, typer.Option(min=1, help="longest time; the run is then cancelled")] = 120,
+    minutes: Annotated[int, typer.Option(min=5, help="longest time; the run is then cancelled")] = 120,
     attempt: RunAttemptOption = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the request, send nothing")] = False,
 ) -> None:

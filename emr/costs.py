@@ -104,5 +104,5 @@ def of_month(text: str, runs: Iterable[Run], emr: Emr) -> list[str]:
         f"runs of {text} (UTC), by billed resources at the configuration's prices:", *lines,
         *(f"{kind:<9} {x.describe()}" for kind, x in sorted(sums.items())),
         f"in all    {total.describe()}; budget {emr.monthly_budget_dollars:.0f} $: {over}",
-        *([f"{unbilled} run(s) are not billed yet"] if unbilled else []),
+        *([f"{unbilled} run(s) have no bill yet; of a cluster's steps none has one, the cluster has"] if unbilled else []),
     ]  # fmt: skip

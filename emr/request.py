@@ -1,6 +1,7 @@
 """One start as one EMR Serverless job run or one step on EC2: the request as data, checked against AWS's own service models."""
 
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from emr.starts import Start
@@ -109,5 +110,19 @@ def check(request: Request, service: str, operation: str) -> None:
     if shape is None:
         raise ConfigError(f"the installed botocore has no input for {operation}")
     report = ParamValidator().validate(request, shape)
-    if report.has_errors():
-        raise ConfigError(f"{operation} would refuse the request: {'; '.join(report.generate_report().splitlines())}")
+    wrong = report.generate_report().splitlines() if report.has_errors() else list(_too_long(shape, request, "request"))
+    if wrong:
+        raise ConfigError(f"{operation} would refuse the request: {'; '.join(wrong)}")
+
+
+def _too_long(shape: Any, value: Any, path: str) -> Iterator[str]:
+    """Texts that are longer than the model allows, which botocore leaves to the service."""
+    if shape.type_name == "structure":
+        for name, one in value.items():
+            yield from _too_long(shape.members[name], one, f"{path}.{name}")
+    elif shape.type_name in ("list", "map"):
+        inner = shape.member if shape.type_name == "list" else shape.value
+        for key, one in enumerate(value) if shape.type_name == "list" else value.items():
+            yield from _too_long(inner, one, f"{path}.{key}")
+    elif shape.type_name == "string" and len(value) > (most := shape.metadata.get("max", len(value))):
+        yield f"{path} has {len(value)} characters, and {most} at most are taken"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from emr.aws import asking, client
+from emr.aws import Refused, asking, client
 from emr.logs import Logs
 from emr.request import STEPS, ec2_of, emr_of, step
 from emr.runs import STEP_PHASES, Phase, Run
@@ -51,7 +51,11 @@ class Steps:
         """Ask for the step's end, also while it runs."""
         given = {"ClusterId": self.cluster_id, "StepIds": [run_id], "StepCancellationOption": "SEND_INTERRUPT"}
         with asking(f"cancelling step {run_id}"):
-            self.client.cancel_steps(**given)
+            answers = self.client.cancel_steps(**given)["CancelStepsInfoList"]
+        for answer in answers:
+            # what EMR will not cancel it says in an answer that is well by itself
+            if answer["Status"] == "FAILED":
+                raise Refused(f"cancelling step {run_id}: {answer.get('Reason', 'no reason given')}", "CancelStepsFailed")
 
     def logs(self, run: Run, stream: str) -> list[str]:
         """The driver is YARN's first container; which application it is of, spark-submit writes to the step's own stderr."""

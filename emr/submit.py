@@ -7,7 +7,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from emr.aws import Refused, Unreachable
 from emr.runs import Run, Service
-from emr.starts import Start, named
+from emr.starts import Named, Start, named
 from lake.errors import NotSubmitted
 
 TRIES, FIRST_WAIT_S, LONGEST_WAIT_S = 4, 1.0, 20.0
@@ -73,9 +73,14 @@ def _hint(error: Refused | Unreachable, start: Start) -> str:
     return ""
 
 
+def _is_of(run: Run, name: Named, date: dt.date) -> bool:
+    """Any command (`emr run`) is of the day on which it was sent; a date in it may be anything."""
+    return run.created_at.date() == date if name.kind == "run" else name.is_of(date)
+
+
 def latest(service: Service, kind: str, date: dt.date) -> Run:
     """The newest run of a kind and date. Raises NotSubmitted where there is none."""
-    found = [(x, n) for x in service.runs(since(date)) if (n := named(x.name)) and n.kind == kind and n.is_of(date)]
+    found = [(x, n) for x in service.runs(since(date)) if (n := named(x.name)) and n.kind == kind and _is_of(x, n, date)]
     if not found:
         raise NotSubmitted(f"EMR has no run {kind} of {date}")
     return max(found, key=lambda x: (x[0].created_at, x[1].attempt))[0]

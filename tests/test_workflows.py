@@ -141,6 +141,19 @@ def test_staging_runs_every_job_of_the_new_code() -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_job_has_time_and_credentials_for_all_its_runs(environment: str) -> None:
+    """GitHub ends a job at its limit, and AWS what it got by its identity: neither waits for a run on EMR."""
+    job = jobs(FOLDER / "workflows/release.yml")[environment]
+    minutes = int(job["timeout-minutes"])
+    runs = [int(x) for s in job["steps"] for x in re.findall(r"--minutes (\d+)", s.get("run", ""))]
+    assert runs and sum(runs) + 60 <= minutes
+    action = read(FOLDER / "actions/tried-package/action.yml")["runs"]["steps"]
+    (login,) = [s["with"] for s in action if "configure-aws" in s.get("uses", "")]
+    assert minutes * 60 <= int(login["role-duration-seconds"]) == 6 * 3600
+    assert "max_session_duration = 6 * 3600" in (ROOT / "emr/terraform/modules/pipeline/main.tf").read_text()
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
 def test_what_is_applied_is_the_plan_that_was_looked_at(environment: str) -> None:
     text = "\n".join(s.get("run", "") for s in jobs(FOLDER / "workflows/release.yml")[environment]["steps"])
     script = re.findall(r"(?:terraform -chdir=\S+ (?:plan|show|apply)|\S+ \.ci/plan_within\.py).*", text)

@@ -66,7 +66,8 @@ class FakeRun:
 
 @dataclass
 class FakeEmr:
-    """Its state. `script` is of the next runs; `after_cancel` follows a cancellation; `is_dark` cuts every connection."""
+    """Its state. `script` is of the next runs; `after_cancel` follows a cancellation; `is_dark` cuts every connection;
+    `cancels_nothing` is why a step is not cancelled."""
 
     script: list[Moment] = field(default_factory=lambda: [Moment("SUCCESS")])
     after_cancel: list[Moment] = field(default_factory=lambda: [Moment("CANCELLING"), Moment("CANCELLED", "by us")])
@@ -76,6 +77,7 @@ class FakeEmr:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     on_look: Callable[["FakeRun"], None] = lambda run: None
     is_dark: bool = False
+    cancels_nothing: str = ""
     release: str = "emr-spark-8.1.0"
     subnets: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -216,9 +218,10 @@ def list_steps(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def cancel_steps(fake: FakeEmr, given: dict[str, Any]) -> dict[str, Any]:
-    for run_id in given["StepIds"]:
+    for run_id in given["StepIds"] if not fake.cancels_nothing else ():
         cancelled(fake, there(fake, run_id))
-    return {"CancelStepsInfoList": [{"StepId": x, "Status": "SUBMITTED"} for x in given["StepIds"]]}
+    answer = {"Status": "FAILED", "Reason": fake.cancels_nothing} if fake.cancels_nothing else {"Status": "SUBMITTED"}
+    return {"CancelStepsInfoList": [{"StepId": x, **answer} for x in given["StepIds"]]}
 
 
 HANDLERS: dict[str, Callable[[FakeEmr, dict[str, Any]], dict[str, Any]]] = {

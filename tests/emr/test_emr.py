@@ -111,9 +111,22 @@ def test_service_model_refuses_what_aws_would(request_: Request) -> None:
         ({**request_, "timeout": 1}, r'Unknown parameter in input: "timeout"'),
         ({**request_, "clientToken": ""}, "clientToken, value: 0, valid min length: 1"),
         ({k: v for k, v in request_.items() if k != "executionRoleArn"}, "executionRoleArn"),
+        ({**request_, "name": "x" * 257}, "request.name has 257 characters, and 256 at most are taken"),
+        ({**request_, "tags": {"date": "x" * 257}}, r"request\.tags\.date has 257 characters"),
     ):
         with pytest.raises(ConfigError, match=f"StartJobRun would refuse .*{why}"):
             check(wrong, SERVERLESS, "StartJobRun")
+
+
+def test_a_training_has_a_driver_of_its_own(production: Conf) -> None:
+    sent = {n: job_run(production, "production", s)["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+            for n, s in (("night", starts.nightly(D)), ("train", starts.train(D)))}  # fmt: skip
+    assert "spark.driver.cores=4 " in sent["night"] and "memoryOverhead" not in sent["night"]
+    assert "spark.driver.cores=16 " in sent["train"] and "spark.driver.memory=16g" in sent["train"]
+    # 16 GB and 104: the largest worker that EMR Serverless has
+    assert "spark.driver.memoryOverhead=104g" in sent["train"]
+    # what is not said for it is everybody's
+    assert "spark.executor.memory=14g" in sent["train"]
 
 
 def test_a_step_runs_what_the_job_run_runs(monkeypatch: pytest.MonkeyPatch, request_: Request) -> None:

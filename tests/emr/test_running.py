@@ -63,6 +63,21 @@ def test_it_runs_to_its_end_and_ends_as_it_ends(deployed: Account) -> None:
     assert sent["jobDriver"]["sparkSubmit"]["entryPoint"] == DEPLOYED.entry
 
 
+def test_an_option_that_is_mistyped_sends_nothing(deployed: Account) -> None:
+    for wrong in ("--dryrun", "--minute=9", "--minutes=1"):
+        assert run(deployed, wrong) == 2, wrong
+    assert deployed.fake.calls == []
+
+
+def test_it_is_found_by_the_day_on_which_it_was_sent(deployed: Account) -> None:
+    deployed.fake.script = [Moment("SUCCESS")]
+    assert run(deployed) == 0
+    today = dt.datetime.now(dt.UTC).date()
+    assert deployed.run("status", "--env", "production", "--start", "run", "--date", str(today)) == 0
+    # the date in its arguments is another thing
+    assert deployed.run("status", "--env", "production", "--start", "run", "--date", "2026-01-05") == 23
+
+
 def test_a_check_that_fails_fails_the_command(deployed: Account) -> None:
     deployed.fake.script = [Moment("RUNNING"), Moment("FAILED", "exit code 4")]
     assert run(deployed) == 20

@@ -54,6 +54,14 @@ def test_a_time_out_interrupts_the_step(cloud: Account) -> None:
     assert asked == {"ClusterId": CLUSTER, "StepIds": [only(cloud).id], "StepCancellationOption": "SEND_INTERRUPT"}
 
 
+def test_a_cancellation_that_is_refused_is_said(cloud: Account) -> None:
+    """CancelSteps answers well, and says of each step whether it will be cancelled."""
+    cloud.fake.script, cloud.fake.cancels_nothing = [Moment("RUNNING")], "step is not cancellable"
+    assert cloud.run(*NIGHT) == 0
+    assert cloud.run("cancel", only(cloud).id) == 5
+    assert "step is not cancellable" in cloud.err and "is being cancelled" not in cloud.out
+
+
 def test_a_network_that_stays_away_leaves_the_step(cloud: Account) -> None:
     def cut(run: FakeRun) -> None:
         cloud.fake.is_dark = run.looks == 1

@@ -73,6 +73,17 @@ run "machines" {
     ])
     error_message = "A run that failed, was cancelled or met a conflict is started again."
   }
+  assert {
+    condition = alltrue([
+      for m in aws_sfn_state_machine.start :
+      contains([for c in jsondecode(m.definition).States.IsNobodyAtIt.Choices : c.Next if c.Condition == "{% $count($done) > 0 %}"], jsondecode(m.definition).States.Run.Next)
+    ])
+    error_message = "A machine that finds its work done calls somebody."
+  }
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.watch.definition).States.IsItThere.Choices[1].Next == "Look"
+    error_message = "The watch reads one page of runs."
+  }
   # every state that is named is there
   assert {
     condition = alltrue(flatten([

@@ -2,12 +2,13 @@
 
 locals {
   alarms = {
-    # beside the watch at the deadline: this one also notices that schedules, or the watch itself, are gone
-    night-absent = {
-      why        = "No night ended well for a day. Runbook: telematics emr status, then the state machine's last execution."
-      namespace  = "AWS/States", metric = "ExecutionsSucceeded", statistic = "Sum", period = 86400, periods = 1
+    # a night that is late or absent the watch tells at the deadline; this is for schedules, or the watch itself, that are gone.
+    # A day and a quarter: two executions may end a little more than 24 hours apart
+    watch-absent = {
+      why        = "Nobody has looked for a night since 30 hours. Runbook: telematics emr status, then the schedule and executions of the watch."
+      namespace  = "AWS/States", metric = "ExecutionsSucceeded", statistic = "Sum", period = 3600, periods = 30
       operator   = "LessThanThreshold", threshold = 1, missing = "breaching"
-      dimensions = { StateMachineArn = var.machines["night"] }
+      dimensions = { StateMachineArn = var.machines["watch"] }
       is_on      = var.are_nights_expected
     }
     start-undelivered = {

@@ -5,6 +5,7 @@ output "name" {
 }
 
 output "arn" {
-  description = "ARN of the bucket"
+  description = "ARN of the bucket, once it keeps versions: who replicates to it needs that"
   value       = aws_s3_bucket.this.arn
+  depends_on  = [aws_s3_bucket_versioning.this]
 }

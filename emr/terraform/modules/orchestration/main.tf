@@ -48,6 +48,7 @@ locals {
       ])
       Assign = {
         next = "{% $exists($states.result.NextToken) ? $states.result.NextToken : '' %}"
+        done = "{% $append($done, $states.result.JobRuns[$contains(Name, 'telematics ${m.template} ' & $date & ' attempt ') and State = 'SUCCESS'].Name) %}"
         others = join("", [
           "{% $append($others, $states.result.JobRuns[$contains(Name, 'telematics ${m.template} ' & $date & ' attempt ') and State != 'SUCCESS' ",
           "and $not(Name = 'telematics ${m.template} ' & $date & ' attempt 1' and $not(State in ['FAILED', 'CANCELLED']))].(Name & ': ' & State)) %}",
@@ -95,12 +96,14 @@ resource "aws_sfn_state_machine" "start" {
     QueryLanguage = "JSONata"
     StartAt       = "WhichDate"
     States = {
-      WhichDate = merge(local.which_date, { Assign = merge(local.which_date.Assign, { next = "", others = [] }), Next = "Look" })
+      WhichDate = merge(local.which_date, { Assign = merge(local.which_date.Assign, { next = "", done = [], others = [] }), Next = "Look" })
       Look      = local.look[each.key]
       IsNobodyAtIt = {
         Type = "Choice"
         Choices = [
           { Condition = "{% $next != '' %}", Next = "Look" },
+          # a person's second attempt may have done it before the machine looks
+          { Condition = "{% $count($done) > 0 %}", Next = local.end_names[each.key] },
           { Condition = "{% $count($others) = 0 %}", Next = "Run" },
         ]
         Assign  = { cause = "{% 'Another run is there, so none was started. ' & $join($others, ', ') %}" }
