@@ -58,7 +58,9 @@ def test_a_night_runs_from_the_archive_on_s3(worker: Path, world: World, s3: S3,
     conf |= {"lake": root, "jars": None, "spark": small, "mlflow_tracking_uri": load_conf(str(world.conf)).tracking_uri}
     (tmp_path / "conf.yml").write_text(yaml.safe_dump(conf))
     arguments = ["--conf", str(tmp_path / "conf.yml"), "nightly", "--date", LAST]
-    spark_submit(worker, worker / "entry.py", arguments, DELTA_JARS + S3_JARS, **aws_environment(S3_PORT))
+    # the JVM is there before the configuration is read
+    java = {"JAVA_TOOL_OPTIONS": TEST_SPARK["spark.driver.extraJavaOptions"]}
+    spark_submit(worker, worker / "entry.py", arguments, DELTA_JARS + S3_JARS, **aws_environment(S3_PORT), **java)
     found, expected = premiums(Lake(world.spark, root)), premiums(world.lake)
     assert expected and found == expected
 

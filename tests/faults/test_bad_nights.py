@@ -1,6 +1,7 @@
 """A night for which nothing lands, whose champion is away at first, killed in every job from `score` on while MLflow is down, and
 then left alone."""
 
+import datetime as dt
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -20,14 +21,17 @@ from tests.world import NIGHTS, Said, World, write_conf
 
 pytestmark = pytest.mark.slow
 PAGE = f"_reports/nights/{NIGHT}/page.json"
+HELD, OLD = "bronze.quarantine", dt.date(2024, 1, 1)
 POINTS = (
     (there_is, f"_staging/{SCORES}-*", ("score",)),
     (one_more, SCORES, ("score",)),
     (one_more, "gold.drift", ("drift",)),
     (one_more, "gold.performance", ("drift", "performance")),
+    (one_more, HELD, ("page", "maintain")),
     (there_is, PAGE, ("page",)),
 )
-"""Where the driver is killed, and the first job that a resume then runs; drift and performance run beside each other."""
+"""Where the driver is killed, and the first job that a resume then runs; of drift and performance, and of page and maintain, one
+runs beside the other."""
 DOWN = {"TELEMATICS_MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
 """The discard port: nothing listens there."""
 NIGHTLY = ("nightly", "--date", f"{NIGHT}")
@@ -41,6 +45,7 @@ class Bad:
     lake: Path
     withdrawn: Said
     stopped_page: str
+    held: int
     remaining: list[str] = field(default_factory=list)
     scored: list[int] = field(default_factory=list)
 
@@ -62,7 +67,8 @@ def without_champion(world: World, lake: Path) -> Bad:
     store.delete_registered_model_alias(model.name, CHAMPION)
     said = world.telematics(*NIGHTLY)
     store.set_registered_model_alias(model.name, CHAMPION, version)
-    return Bad(world, lake, said, (lake / PAGE).with_name("index.html").read_text())
+    held = world.lake.read(HELD).where(F.col("received_date") > F.lit(OLD)).count()
+    return Bad(world, lake, said, (lake / PAGE).with_name("index.html").read_text(), held)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +78,8 @@ def bad(world: World, tmp_path_factory: pytest.TempPathFactory) -> Bad:
     (root / "landing").mkdir()
     alerts = {"channels": {"file": str(root / "alerts.jsonl")}, "prometheus_textfile": str(root / "night.prom")}
     mine = World(world.spark, root, write_conf(root / "conf.yml", root, alerts=alerts))
+    # so that `maintain` has rows to delete
+    mine.lake.append_once(HELD, mine.lake.read(HELD).withColumn("received_date", F.lit(OLD)), "planted")
     found = without_champion(mine, lake)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in DOWN.items():
@@ -116,6 +124,9 @@ def test_fault_03_and_left_alone_it_is_published_once(bad: Bad) -> None:
     ):
         rows = lake.read(table).where(F.col("score_date") == F.lit(NIGHT))
         assert 0 < rows.count() == rows.select(F.expr(key)).distinct().count(), table
+    # what maintain began to delete when it was killed is gone, and no more than that
+    held = lake.read(HELD)
+    assert 0 < held.count() == bad.held and held.where(F.col("received_date") == F.lit(OLD)).isEmpty()
     published = lake.read("gold.nights").where((F.col("night_date") == F.lit(NIGHT)) & (F.col("job") == "night"))
     assert published.count() == 1
 
