@@ -51,7 +51,8 @@ class Training(Section):
     over_base: Annotated[bool, Field(description="price over the policy's base premium as the insurer's expected loss")] = False
     search_trials: Annotated[int, Field(ge=0, le=500, description="hyperparameters tried besides the default ones")] = 0
     calibration: Annotated[Literal["balance", "isotonic"], Field(description="of frequency")] = "balance"
-    distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 20_000_000
+    distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 100_000_000
+    threads: Annotated[int, Field(ge=1, description="of XGBoost; another number may change the last bits of a model")] = 2
 
 
 class Registry(Section):

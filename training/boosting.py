@@ -17,7 +17,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 THREADS = 2
-_COMMON: dict[str, Any] = {"tree_method": "hist", "nthread": THREADS, "eta": 0.05, "lambda": 1.0}
+"""Unless stated otherwise: sums of gradients are added up thread by thread, so another number may change a model's last bits."""
+_COMMON: dict[str, Any] = {"tree_method": "hist", "eta": 0.05, "lambda": 1.0}
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class Problem:
     y: Floats
     base_margin: Floats
     weight: Floats | None = None
+    threads: int = THREADS
 
     def data(self, rows: Mask | None = None, weight: Floats | None = None) -> xgb.DMatrix:
         """The rows as a DMatrix; `weight` takes the place of the problem's own."""
         chosen = slice(None) if rows is None else rows
-        out = matrix(self.x[chosen], [f.name for f in self.features], self.base_margin[chosen], THREADS, types_of(self.features))
+        names, types = [f.name for f in self.features], types_of(self.features)
+        out = matrix(self.x[chosen], names, self.base_margin[chosen], self.threads, types)
         out.set_label(self.y[chosen])
         used = self.weight if weight is None else weight
         if used is not None:
@@ -73,13 +76,13 @@ class Problem:
     def part(self, rows: Mask, times: Floats) -> "Problem":
         """The rows, each with its weight times `times`."""
         own = np.ones(len(self.y)) if self.weight is None else self.weight
-        return Problem(self.x[rows], self.features, self.y[rows], self.base_margin[rows], (own * times)[rows])
+        return Problem(self.x[rows], self.features, self.y[rows], self.base_margin[rows], (own * times)[rows], self.threads)
 
 
 def params_of(recipe: Recipe, problem: Problem, seed: int) -> dict[str, Any]:
-    """XGBoost's parameters with monotone constraints and seed."""
+    """XGBoost's parameters with monotone constraints, seed and threads."""
     constraints = "(" + ",".join(str(f.sign) for f in problem.features) + ")"
-    return {**recipe.params, "monotone_constraints": constraints, "seed": seed}
+    return {**recipe.params, "monotone_constraints": constraints, "seed": seed, "nthread": problem.threads}
 
 
 def fit(recipe: Recipe, problem: Problem, rounds: int, seed: int, weight: Floats | None = None) -> xgb.Booster:
@@ -89,5 +92,5 @@ def fit(recipe: Recipe, problem: Problem, rounds: int, seed: int, weight: Floats
 
 def margins(booster: xgb.Booster, x: Floats, features: tuple[FeatureSpec, ...], base_margin: float | Floats) -> Floats:
     """Raw ln prediction a row at exposure 1."""
-    data = matrix(x, [f.name for f in features], base_margin, THREADS, types_of(features))
+    data = matrix(x, [f.name for f in features], base_margin, types=types_of(features))
     return np.asarray(booster.predict(data, output_margin=True), dtype=float)

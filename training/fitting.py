@@ -8,7 +8,7 @@ import numpy as np
 import xgboost as xgb
 
 from lake.errors import TrainingRefused
-from training.boosting import FREQUENCY, SEVERITY, Problem, Recipe, fit
+from training.boosting import FREQUENCY, SEVERITY, THREADS, Problem, Recipe, fit
 from training.credibility import credibility
 from training.data import Data, Floats, Mask
 from training.interval import REFITS, Fitted, spread
@@ -30,7 +30,8 @@ class Settings:
     trials: int = 0
     folds: int = FOLDS
     refits: int = REFITS
-    distributed_above_rows: int = 20_000_000
+    distributed_above_rows: int = 100_000_000
+    threads: int = THREADS
     frequency: Recipe = FREQUENCY
     severity: Recipe = SEVERITY
     stated: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +67,7 @@ def _frequency(data: Data, x: Floats, settings: Settings, progress: Progress) ->
         raise TrainingRefused(f"no claim among the {int(f.sum())} rows of the training part: no frequency can be fitted")
     expected = data.exposure * np.exp(data.ln_offset)
     rate = float(np.log(data.claims[f].sum() / expected[f].sum()))
-    problem = Problem(x[f], data.features, data.claims[f], rate + np.log(expected[f]))
+    problem = Problem(x[f], data.features, data.claims[f], rate + np.log(expected[f]), threads=settings.threads)
     return _fitted(settings.frequency, problem, data, f, rate, settings, progress)
 
 
@@ -77,7 +78,8 @@ def _severity(data: Data, x: Floats, settings: Settings, progress: Progress) -> 
     if not s.any():
         raise TrainingRefused("no claim of the training part has a positive amount: no severity can be fitted")
     amount = float(np.log(data.capped[s].sum() / data.claims[s].sum()))
-    problem = Problem(x[s], data.features, data.capped[s] / data.claims[s], np.full(int(s.sum()), amount), data.claims[s])
+    base = np.full(int(s.sum()), amount)
+    problem = Problem(x[s], data.features, data.capped[s] / data.claims[s], base, data.claims[s], settings.threads)
     return _fitted(settings.severity, problem, data, s, amount, settings, progress)
 
 

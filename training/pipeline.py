@@ -42,7 +42,7 @@ def train(frame: pd.DataFrame, spec: Training, version: str = FEATURE_VERSION_1,
     """
     settings = Settings(
         seed=spec.seed, calibration=spec.calibration, trials=spec.search_trials,
-        distributed_above_rows=spec.distributed_above_rows, stated=spec.model_dump(),
+        distributed_above_rows=spec.distributed_above_rows, threads=spec.threads, stated=spec.model_dump(),
     )  # fmt: skip
     around = around or Around()
     return _evidence(prepare(frame, spec, version, around.development), settings, around)
@@ -57,7 +57,7 @@ def settings_of(spec: ModelSpec) -> Settings:
     """How the models of a table are fitted."""
     return Settings(
         seed=spec.seed, calibration=spec.calibration, trials=spec.search.trials, folds=spec.search.folds,
-        distributed_above_rows=spec.distributed_above_rows, frequency=TABLE_FREQUENCY,
+        distributed_above_rows=spec.distributed_above_rows, threads=spec.threads, frequency=TABLE_FREQUENCY,
         stated=spec.model_dump(exclude={"features"}),
     )  # fmt: skip
 

@@ -76,7 +76,8 @@ class ModelSpec(Part):
     calibration: Literal["balance", "isotonic"] = "balance"
     test_share: Annotated[float, Field(gt=0, lt=1, description="share of groups never trained on")] = 0.2
     min_claims: Annotated[int, Field(gt=0, description="refuse to train below")] = 100
-    distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 20_000_000
+    distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 100_000_000
+    threads: Annotated[int, Field(ge=1, description="of XGBoost; another number may change the last bits of a model")] = 2
     seed: int = DEFAULT_SEED
 
     @field_validator("features", mode="before")

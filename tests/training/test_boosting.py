@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from lake.features import model_features
-from tests.training.given import the_frame, trained
-from training.boosting import FREQUENCY, Problem, fit
+from tests.training.given import SPEC, the_frame, trained
+from training.boosting import FREQUENCY, Problem, fit, params_of
+from training.fitting import Progress, Settings, fit_data
+from training.frame import prepare
 from training.scorer_spec import FeatureSpec, matrix
 
 N = 4000
@@ -23,6 +25,16 @@ def test_offset_is_the_same_as_a_rate_with_exposure_as_weight() -> None:
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-3)
     # and it has learned something: the true effect of a from 0 to 7 is exp(1.4) = 4.1
     assert rates[0].max() / rates[0].min() > 2
+
+
+def test_threads_are_those_of_the_specification() -> None:
+    """XGBoost keeps them in what it was told, in every fit of a candidate, its refits among them."""
+    data = prepare(the_frame(), SPEC, "v1")
+    settings = Settings(seed=1, threads=1, refits=2)
+    pair = fit_data(data, settings, Progress()).pair
+    for fitted in pair:
+        assert fitted.problem.threads == 1 and fitted.problem.part(np.array([0]), np.ones(1)).threads == 1
+        assert params_of(fitted.recipe, fitted.problem, 1)["nthread"] == 1
 
 
 @pytest.mark.parametrize("name", [f.name for f in model_features() if f.sign == 1])
