@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lake.conf import Conf
 from lake.errors import ModelRefused
 from registry.actors import Actor
-from registry.history import Entry, History
+from registry.history import REGISTERED, Entry, History, read
 
 IMPORTED = "imported"
 """In the detail of a `registered` entry: the origin of a version that was trained elsewhere."""
@@ -32,6 +32,12 @@ def origin_of(registry: str, registered: Entry) -> Origin:
     if imported is not None:
         return Origin(**imported)
     return Origin(registry, registered.model, registered.version, registered.detail.get("run_id", ""), registered.actor.principal)
+
+
+def is_imported(conf: Conf, model: str, version: str) -> bool:
+    """Whether a version was trained for another registry; by the history alone, so that MLflow is not needed."""
+    registered = read(conf, model, anchored=False).last(version, REGISTERED)
+    return registered is not None and IMPORTED in registered.detail
 
 
 def refuse_own(conf: Conf, registered: Entry, by: Actor) -> None:
