@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from jobs import commands_packs
 from jobs.commands_registry import registry_app
 from jobs.state import MaybeDate, day, state, terminal
 from lake.errors import InputError
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("train")(train)
     app.command("predict")(predict)
+    commands_packs.register(registry_app)
     app.add_typer(registry_app, name="registry")
 
 

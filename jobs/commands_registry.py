@@ -1,7 +1,6 @@
 """Commands of the registry: what a reviewer sees and decides."""
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -257,33 +256,6 @@ def history(
     print(f"broken: {found.broken}" if found.broken else f"{len(found.entries)} entries, unbroken, as anchored")
     if verify:
         found.complete()
-
-
-@registry_app.command("inventory")
-def inventory(context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False) -> None:
-    """Every model with its use, owner, state and next review."""
-    from registry.exam import inventory as run
-
-    lines = run(state(context).conf)
-    if as_json:
-        print(json.dumps(lines, indent=1))
-        return
-    for line in lines:
-        print("\n".join(f"{k:>12}  {v}" for k, v in line.items()) + "\n")
-
-
-@registry_app.command("export")
-def export(
-    context: typer.Context, version: Annotated[str, typer.Argument(help="version")],
-    model: Annotated[str | None, typer.Option(help="registered model; without it, the only one there is")] = None,
-    out: Annotated[Path, typer.Option(help="folder")] = Path(),
-) -> None:  # fmt: skip
-    """Write a version's exam pack: ten artefacts, model, history with its proof; it is read without network."""
-    from registry.exam import export as run
-    from registry.versions import choose
-
-    conf = state(context).conf
-    print(run(conf, choose(conf, model, version), out))
 
 
 def _print_gates(found: Sequence["Gate"]) -> None:

@@ -24,6 +24,7 @@ from monitoring.evidently_report import write_report
 from monitoring.predictions import PREDICTIONS, predictions
 from monitoring.reason_shares import reason_drifts
 from registry.champion import load
+from registry.origins import is_imported
 from registry.store import CHAMPION
 from training.scorer import Scorer
 
@@ -49,12 +50,18 @@ class Model:
 
 def run(ctx: JobContext) -> JobResult:
     """Publish gold.drift for the date, and Evidently's report below nights/<date>. Nothing to do where no policy was scored
-    by a model. Raises LakeError where the champion's frame is gone."""
+    by a model, and of a champion that was imported without its frame only yesterday against its weekday. Raises LakeError where a
+    frame is gone."""
     threading.Thread(target=import_module, args=("evidently.metrics",), daemon=True).start()
     scores = by_champions(ctx, modelled_scores(ctx.lake, ctx))
     models = models_of(scores)
     if not models:
         return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
+    elsewhere = [m for m in models if came_without_frame(ctx, m)]
+    models = [m for m in models if m not in elsewhere]
+    if not models:
+        return _published(ctx, daily_drifts(ctx), f"; {', '.join(m.model_name for m in elsewhere)} came without a frame")
+    scores = scores.where(F.col("coverage").isin([m.coverage for m in models]))
     columns = monitored({m.feature_version for m in models})
     current = current_rows(ctx, scores)
     reference = reference_rows(ctx.lake, models)
@@ -65,15 +72,27 @@ def run(ctx: JobContext) -> JobResult:
     reference_sample = _with_predictions(models, scorers, drawn)
     drifts = _drifts(columns, reference, current, reference_sample)
     every = [*drifts, *daily_drifts(ctx), *_reasons(models, scorers, reference_sample, current_sample)]
-    df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
-    rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
     write_report(folder, f"{ctx.date}", reference_sample, current_sample, drifts)
     keep(folder, kept)
+    return _published(ctx, every)
+
+
+def _published(ctx: JobContext, every: list[Drift], beside: str = "") -> JobResult:
+    if not every:
+        return JobResult(0, f"nothing to compare{beside}")
+    df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
+    rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
     gone = [d.column for d in every if d.drifted]
-    return JobResult(
-        rows, f"{len(gone)} of {rows} columns drifted" + (f": {', '.join(gone[:5])}" if gone else ""), {"drifted": gone}
-    )
+    named = f": {', '.join(gone[:5])}" if gone else ""
+    return JobResult(rows, f"{len(gone)} of {rows} columns drifted{named}{beside}", {"drifted": gone})
+
+
+def came_without_frame(ctx: JobContext, model: Model) -> bool:
+    """Whether a version was trained for another registry, in whose lake its frame is."""
+    if ctx.lake.exists(f"frames.{model.frame_hash}"):
+        return False
+    return is_imported(ctx.conf, model.model_name, model.model_version)
 
 
 def monitored(versions: Iterable[str]) -> tuple[Monitored, ...]:

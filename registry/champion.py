@@ -64,11 +64,16 @@ class Registered:
         return float(self.lineage["gini_lower"]), float(self.lineage["gini_upper"])
 
     def test_predictions(self) -> pd.DataFrame:
-        """Rows of policies never trained on: policy_id, as_of_date, exposure_years, claims, predicted and more."""
+        """Rows of policies never trained on: policy_id, as_of_date, exposure_years, claims, predicted and more. Raises LakeError
+        where there are none, as of a version that was imported."""
         import mlflow
+        from mlflow.exceptions import MlflowException
 
         connect(self.conf)
-        path: str = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=TEST_PREDICTIONS)
+        try:
+            path: str = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=TEST_PREDICTIONS)
+        except (MlflowException, OSError) as e:
+            raise LakeError(f"{self.model} version {self.version}: no rows of unseen policies can be read: {said_by(e)}") from e
         return pd.read_parquet(path)
 
 

@@ -13,6 +13,7 @@ from registry.approval import approval_of, refuse_moved
 from registry.champion import load
 from registry.evidence_files import as_json
 from registry.gates import Gate, Waiver, judge, load_thresholds
+from registry.origins import refuse_own, rival_of
 from registry.store import CANARY, CHAMPION, PREVIOUS, answering, connect
 from registry.versions import Version, holder, versions
 from training.artefacts import APPROVALS
@@ -40,7 +41,7 @@ def gates(conf: Conf, chosen: Version, waivers: list[Waiver]) -> list[Gate]:
     """The gates of a version as they stand now, with what its files are found to hold."""
     loaded = load(conf, chosen.model, chosen.version, chosen.run_id)
     history = h.read(conf, chosen.model).sound()
-    rival = None if history.champion == chosen.version else history.champion
+    rival = rival_of(conf, history, chosen.version)
     found = judge(loaded.files, load_thresholds(conf.gates_path), rival, waivers, today())
     registered = history.registered(chosen.version).detail["digest"]
     figure = f"files have {loaded.digest[:12]}, registered with {registered[:12]}"
@@ -52,8 +53,7 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
     before = h.read(conf, chosen.model).sound()
     refuse_moved(before, chosen.model, holder(conf, chosen.model, CHAMPION))
     registered = before.registered(chosen.version)
-    if by.principal == registered.actor.principal:
-        raise ModelRefused(f"{by.name} is the author of {chosen.model} version {chosen.version}: somebody else must approve it")
+    refuse_own(conf, registered, by)
     if conf.registry.require_verified and not by.verified:
         raise ModelRefused(f"nobody vouches for {by.name}, and registry.require_verified is on: log in to MLflow or AWS")
     found = gates(conf, chosen, list(decision.waivers))

@@ -1,4 +1,5 @@
-"""What an examiner is given: the inventory of all models, and one version as a file that is read without network."""
+"""What an examiner is given: the inventory of all models, and one version as a file that is read without network. Another
+registry takes it in by registry/importing.py."""
 
 import datetime as dt
 import hashlib
@@ -12,6 +13,7 @@ from lake.conf import Conf
 from lake.errors import LakeError
 from registry import history as h
 from registry.champion import load
+from registry.pack_format import HISTORY_FILE, SOURCE_FILE, SUMS_FILE, Source, entry_file
 from registry.store import CANARY, connect, said_by
 from registry.versions import Version, holder, versions
 from training.artefacts import ARTEFACTS
@@ -20,7 +22,7 @@ from training.card import intended_use
 README = """Exam pack of {model} version {version}
 
 Open evidence/report.html in a browser: it loads nothing from anywhere. The ten artefacts are below evidence/, the model's files
-below model/, the version's history in history.json.
+below model/, the version's history in history.json. pack.json says which registry it is from.
 
 How to check it, with sha256sum and any JSON reader:
 - SHA256SUMS has the hash of each file: `sha256sum -c SHA256SUMS`.
@@ -76,17 +78,21 @@ def export(conf: Conf, chosen: Version, folder: Path) -> Path:
     return _zip(folder / f"{chosen.model}-{chosen.version}.zip", files | _history(conf, chosen))
 
 
+def told(history: h.History) -> dict[str, Any]:
+    """A history as one document: each entry with its hash, and what is wrong with the chain."""
+    entries = [{**json.loads(e.body()), "hash": x} for e, x in zip(history.entries, history.hashes, strict=True)]
+    return {"broken": history.broken, "entries": entries}
+
+
 def _history(conf: Conf, chosen: Version) -> dict[str, bytes]:
     found = h.read(conf, chosen.model)
-    entries: list[dict[str, Any]] = [
-        {**json.loads(e.body()), "hash": x} for e, x in zip(found.entries, found.hashes, strict=True)
-    ]  # fmt: skip
     registered = found.registered(chosen.version).detail
     readme = README.format(
         model=chosen.model, version=chosen.version, digest=registered["digest"], frame=registered["frame_hash"]
     )
-    single = {f"history/{e.number:06d}.json": e.body() for e in found.entries}
-    whole = {"history.json": json.dumps({"broken": found.broken, "entries": entries}, indent=1).encode()}
+    single = {entry_file(e.number): e.body() for e in found.entries}
+    source = Source(registry=conf.registry_history, model=chosen.model, version=chosen.version)
+    whole = {HISTORY_FILE: json.dumps(told(found), indent=1).encode(), SOURCE_FILE: source.model_dump_json(indent=1).encode()}
     return {"README.txt": readme.encode()} | single | whole
 
 
@@ -95,6 +101,6 @@ def _zip(path: Path, files: dict[str, bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items()))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in sorted((files | {"SHA256SUMS": sums.encode()}).items()):
+        for name, content in sorted((files | {SUMS_FILE: sums.encode()}).items()):
             out.writestr(zipfile.ZipInfo(name, dt.datetime(1980, 1, 1).timetuple()[:6]), content)
     return path

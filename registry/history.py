@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,14 +137,15 @@ def read(conf: Conf, model: str, anchored: bool = True) -> History:
     """The chain, checked; with `anchored` also against the head that is kept in the second place, which needs that place."""
     # the anchor first: what somebody adds meanwhile is then beyond it, and not missing
     anchor = head_of(conf, model) if anchored else None
-    found = _chain(store_of(conf, model))
+    found = chain(store_of(conf, model).read)
     return found if anchor is None or found.broken else found.until(*anchor)
 
 
-def _chain(store: LeaseStore) -> History:
+def chain(body_of: Callable[[int], bytes | None]) -> History:
+    """Entries by number from 1 on, until there is none; `broken` at the first that does not follow the one before it."""
     entries: list[Entry] = []
     hashes: list[str] = []
-    while (body := store.read(len(entries) + 1)) is not None:
+    while (body := body_of(len(entries) + 1)) is not None:
         number = len(entries) + 1
         try:
             entry = Entry.parse(body)

@@ -1,4 +1,4 @@
-"""One MLflow run per training, with everything a reviewer needs, and one registered model version out of it."""
+"""One MLflow run per version, with everything a reviewer needs, and one registered model version out of it."""
 
 import contextlib
 import io
@@ -14,11 +14,11 @@ import training
 import transforms
 from lake.conf import Conf
 from registry.actors import Actor, actor
-from registry.champion import FILES, LINEAGE_FILE
-from registry.evidence_files import as_json, evidence_files
+from registry.champion import FILES
+from registry.contents import Contents, contents_of
 from registry.history import REGISTERED, append
-from registry.store import AUTHOR_TAG, DIGEST_TAG, connect, local_store, model_name
-from training.artefacts import CARD, digest
+from registry.origins import IMPORTED, Origin
+from registry.store import AUTHOR_TAG, DIGEST_TAG, connect, local_store
 from training.evidence import Evidence
 from training.scorer import OUTPUTS
 from training.scorer_spec import ScorerSpec
@@ -41,38 +41,46 @@ class Logged:
 
 
 def register(conf: Conf, evidence: Evidence, lineage: dict[str, str], author: Actor | None = None) -> Logged:
-    """Log the run and register one version of pure-premium-<coverage>. `lineage` needs frame_hash and valuation.
+    """Register what a training gave as a version of pure-premium-<coverage>. `lineage` needs frame_hash and valuation.
 
     Promotes nothing. MLflow's own errors come through: a training without a store has failed.
     """
-    client, by = connect(conf), author or actor(conf)
-    lineage = lineage | _gini(evidence) | {AUTHOR_TAG: by.name}
-    name = model_name(evidence.scorer.spec.coverage)
+    by = author or actor(conf)
+    return register_contents(conf, contents_of(evidence, lineage | {AUTHOR_TAG: by.name}), by)
+
+
+def register_contents(conf: Conf, contents: Contents, by: Actor, origin: Origin | None = None) -> Logged:
+    """Log one run with all files and register one version out of it; `origin` is of what was not trained here."""
+    client, name, lineage = connect(conf), contents.name, contents.lineage
     import mlflow
 
+    tags = lineage | {DIGEST_TAG: contents.digest} | (origin.tags() if origin else {})
     with (
         _quiet(),
         tempfile.TemporaryDirectory() as temporary,
         mlflow.start_run(experiment_id=experiment(conf, client, name), run_name=f"{name}-{lineage['valuation']}") as run,
     ):
-        folder, run_id = Path(temporary), str(run.info.run_id)
-        judged, beside = evidence_files(evidence, name, lineage)
-        model = evidence.scorer.parts() | {LINEAGE_FILE: as_json(lineage)}
-        found = digest(model | judged)
-        card = judged[CARD].decode()
-        mlflow.set_tags(lineage | {DIGEST_TAG: found, "mlflow.note.content": card})
-        mlflow.log_params(evidence.params)
-        mlflow.log_metrics(_flat(evidence))
-        _log_datasets(lineage, evidence)
-        _write(folder / EVIDENCE, judged | beside)
-        mlflow.log_artifacts(str(folder / EVIDENCE), EVIDENCE)
-        _log_boosters(evidence)
-        version = _log_pair(folder / "model", evidence.scorer.spec, model, judged, name)
-    client.update_model_version(name, version, description=card)
-    for key, value in (lineage | {DIGEST_TAG: found}).items():
+        mlflow.set_tags(tags | {"mlflow.note.content": contents.card})
+        version, run_id = _log(contents, Path(temporary)), str(run.info.run_id)
+    client.update_model_version(name, version, description=contents.card)
+    for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
-    append(conf, name, version, REGISTERED, by, "", {"digest": found, "run_id": run_id, "frame_hash": lineage["frame_hash"]})
+    detail = {"digest": contents.digest, "run_id": run_id, "frame_hash": lineage["frame_hash"]}
+    append(conf, name, version, REGISTERED, by, "", detail | ({IMPORTED: vars(origin)} if origin else {}))
     return Logged(name, version, run_id)
+
+
+def _log(contents: Contents, folder: Path) -> str:
+    """Everything but tags into the run that was started; returns the version that was registered."""
+    import mlflow
+
+    mlflow.log_params(contents.params)
+    mlflow.log_metrics(contents.metrics())
+    _log_dataset(contents)
+    _write(folder / EVIDENCE, contents.judged | contents.beside)
+    mlflow.log_artifacts(str(folder / EVIDENCE), EVIDENCE)
+    _log_boosters(contents)
+    return _log_pair(folder / "model", contents)
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
@@ -82,17 +90,18 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def _log_datasets(lineage: dict[str, str], evidence: Evidence) -> None:
+def _log_dataset(contents: Contents) -> None:
     """The frame as a dataset with its Delta table and version, so that MLflow's page of the run shows it."""
     import mlflow
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
+    lineage = contents.lineage
     version = lineage.get("frame_delta_version", "")
     source = DeltaDatasetSource(
         path=lineage.get("frame_path", "table"), delta_table_version=int(version) if version.isdigit() else None
     )
-    frame = MetaDataset(source, name=lineage["frame_hash"], digest=evidence.data_hash[:8])  # type: ignore[abstract]
+    frame = MetaDataset(source, name=lineage["frame_hash"], digest=contents.data_hash[:8])  # type: ignore[abstract]
     mlflow.log_input(frame, context="training")
 
 
@@ -114,49 +123,33 @@ def experiment(conf: Conf, client: "MlflowClient", name: str) -> str:
     return str(client.create_experiment(name, artifact_location=location))
 
 
-def _gini(evidence: Evidence) -> dict[str, str]:
-    found = evidence.metrics["frequency_model_gini"]
-    return {"gini": str(found.value), "gini_lower": str(found.lower), "gini_upper": str(found.upper)}
-
-
-def _flat(evidence: Evidence) -> dict[str, float]:
-    """Metrics as numbers, an interval's ends beside them, and the frame's size."""
-    facts = evidence.facts
-    out = {"rows": facts.rows, "exposure_years": facts.exposure_years, "claims": facts.claims, "incurred": facts.incurred}
-    for name, e in evidence.metrics.items():
-        ends = {f"{name}_lower": e.lower, f"{name}_upper": e.upper}
-        out |= {name: e.value} | {k: v for k, v in ends.items() if v is not None}
-    return out
-
-
 def _requirements() -> list[str]:
     from importlib.metadata import version
 
     return [f"{name}=={version(name)}" for name in REQUIREMENTS]
 
 
-def _log_boosters(evidence: Evidence) -> None:
+def _log_boosters(contents: Contents) -> None:
     """Each booster as a model of its own, for who browses. Their base margin is in the pair's specification."""
     import mlflow.xgboost
 
-    scorer = evidence.scorer
-    for name, booster in {"frequency": scorer.frequency, "severity": scorer.severity}.items():
+    for name, booster in contents.boosters().items():
         mlflow.xgboost.log_model(booster, name=name, model_format="ubj", pip_requirements=_requirements())
 
 
-def _log_pair(folder: Path, spec: ScorerSpec, model: dict[str, bytes], judged: dict[str, bytes], name: str) -> str:
+def _log_pair(folder: Path, contents: Contents) -> str:
     """The pair behind a pyfunc, with the artefacts that its approval will name beside it."""
     import mlflow.pyfunc
 
-    _write(folder, model | {f"{EVIDENCE}/{k}": v for k, v in judged.items()})
+    _write(folder, contents.model | {f"{EVIDENCE}/{k}": v for k, v in contents.judged.items()})
     logged = mlflow.pyfunc.log_model(
         name="pure-premium",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={Path(file).stem: str(folder / file) for file in FILES} | {EVIDENCE: str(folder / EVIDENCE)},
         code_paths=[str(Path(str(package.__file__)).parent) for package in (lake, training, transforms)],
-        signature=_signature(spec),
+        signature=_signature(contents.spec),
         pip_requirements=_requirements(),
-        registered_model_name=name,
+        registered_model_name=contents.name,
     )
     return str(logged.registered_model_version)
 

@@ -80,16 +80,16 @@ module "topics" {
 module "orchestration" {
   source = "./modules/orchestration"
 
-  name             = local.name
-  account_id       = local.account
-  region           = var.region
-  application      = { id = module.serverless.id, arn = module.serverless.arn }
-  role_arns        = module.roles.arns
-  schedules        = var.schedules
-  are_schedules_on = var.are_schedules_on
-  topics           = module.topics.arns
-  key_arn          = module.keys.arns["audit"]
-  log_days         = var.log_days
+  name         = local.name
+  account_id   = local.account
+  region       = var.region
+  application  = { id = module.serverless.id, arn = module.serverless.arn }
+  role_arns    = module.roles.arns
+  schedules    = var.schedules
+  schedules_on = var.schedules_on
+  topics       = module.topics.arns
+  key_arn      = module.keys.arns["audit"]
+  log_days     = var.log_days
 
   submission = {
     conf_name               = coalesce(var.conf_address, var.environment)
@@ -111,7 +111,7 @@ module "alarms" {
   delta_log_table     = module.locks.delta_log_table
   database_id         = module.database.id
   balancer            = module.balancer.suffixes
-  are_nights_expected = var.are_schedules_on
+  are_nights_expected = var.schedules_on.night
 }
 
 module "budgets" {

@@ -93,9 +93,14 @@ variable "schedules" {
   }
 }
 
-variable "are_schedules_on" {
-  description = "whether nights and trainings start by themselves, and a day without a night is an alarm"
-  type        = bool
+variable "schedules_on" {
+  description = "which schedules start something by themselves; with `night`, a day without a night is an alarm. Models are trained in production only"
+  type        = object({ night = bool, deadline = bool, train = bool })
+
+  validation {
+    condition     = var.schedules_on.night || !var.schedules_on.deadline
+    error_message = "The watch at the deadline would call somebody every day, as no night starts by itself."
+  }
 }
 
 variable "budgets" {

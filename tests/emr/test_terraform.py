@@ -185,9 +185,17 @@ def test_backups_are_kept_as_long_in_the_other_region(made: Made) -> None:
     assert [c["retention_period"] for c in copies] == [database["backup_retention_period"]] == [30]
 
 
-def test_nothing_starts_by_itself_in_dev(made: Made) -> None:
-    states = {r["state"] for address, r in made.resources.items() if "aws_scheduler_schedule" in address}
-    assert states == {"DISABLED" if made.environment == "dev" else "ENABLED"}
+def test_models_are_trained_in_production_only_and_nothing_starts_by_itself_in_dev(made: Made) -> None:
+    schedules = {address: r["state"] for address, r in made.resources.items() if "aws_scheduler_schedule" in address}
+    on = {address.split('"')[1] for address, state in schedules.items() if state == "ENABLED"}
+    wanted = {"dev": set(), "staging": {"night", "deadline"}, "production": {"night", "deadline", "train"}}
+    assert on == wanted[made.environment]
+    assert len(schedules) == 3
+    # where nights start by themselves, a day without one is an alarm
+    (absent,) = (
+        r for address, r in made.resources.items() if "aws_cloudwatch_metric_alarm" in address and "night-absent" in address
+    )
+    assert absent["actions_enabled"] == ("night" in on)
 
 
 def test_formatted(terraform: Terraform) -> None:

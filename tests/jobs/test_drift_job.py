@@ -18,7 +18,9 @@ from lake.delta import Lake
 from lake.errors import LakeError
 from lake.features import feature_columns, model_features
 from lake.tables import POLICY_DAYS
+from registry.actors import Actor
 from registry.champion import FILES, LINEAGE_FILE
+from registry.history import REGISTERED, Entry, store_of
 from tests.training.given import the_frame, trained
 
 D = dt.date(2026, 3, 2)
@@ -195,3 +197,18 @@ def test_a_frame_that_is_gone_is_named(lake: Lake, conf: Conf) -> None:
     append(lake, "gold.policy_scores", tonight(the_frame())[1].head(1))
     with pytest.raises(LakeError, match=f"frames.{FRAME}, the frame of {MODEL} version 1, is not in the lake"):
         run(context(lake, conf))
+
+
+@pytest.mark.parametrize(("weeks", "rows"), [(9, 10), (3, 0)])
+def test_a_champion_that_was_imported_has_its_frame_elsewhere(lake: Lake, conf: Conf, weeks: int, rows: int) -> None:
+    append(lake, "gold.policy_scores", tonight(the_frame())[1].head(1))
+    days = days_of(400)
+    append_days(lake, "in time", days[days["local_date"] >= D - dt.timedelta(weeks=weeks)])
+    origin = {"imported": {"registry": "there"}}
+    store_of(conf, MODEL).create(1, Entry(1, "", MODEL, "1", REGISTERED, Actor("lea", False, "claimed"), "", origin, "").body())
+    result = run(context(lake, conf))
+    assert result.rows == rows
+    assert result.message.endswith(f"; {MODEL} came without a frame")
+    # what needs no frame is there: yesterday against its weekday
+    assert lake.exists("gold.drift") == (rows > 0)
+    assert rows == 0 or {r["kind"] for r in lake.read("gold.drift").collect()} == {"daily"}

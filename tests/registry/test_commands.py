@@ -62,8 +62,17 @@ def test_the_walk(folder: Path) -> None:
     assert [x in history.out for x in ("rejected by rita", "approved by rita", "promoted by rita", "5 entries, unbroken")] == [
         True
     ] * 4
-    exported = run(folder, "registry", "export", "1", "--out", str(folder))
-    assert Path(exported.out.strip()).is_file()
+    pack = run(folder, "registry", "export", "1", "--out", str(folder)).out.strip()
+    assert Path(pack).is_file()
+    elsewhere = write_conf(folder / "elsewhere.yml", folder / "elsewhere")
+    imported = [command(elsewhere, "registry", "import", pack, "--as", "lea") for _ in range(2)]
+    assert [x.code for x in imported] == [0, 0]
+    assert f"registered {MODEL} version 1, a candidate: version 1 of {folder}/lake/_registry, champion there" in imported[0].out
+    assert "nothing was registered" in imported[1].out
+    own = command(elsewhere, "registry", "approve", "--reason", "mine", "--as", "lea")
+    assert (own.code, f"lea has imported {MODEL} version 1" in own.err) == (10, True)
+    no_pack = command(elsewhere, "registry", "import", str(folder / "spec.yml"))
+    assert (no_pack.code, "is no exam pack" in no_pack.err) == (3, True)
     [line] = json.loads(run(folder, "registry", "inventory", "--json").out)
     assert (line["champion"], line["next_review"]) == ("1", str(today() + dt.timedelta(days=365)))
 

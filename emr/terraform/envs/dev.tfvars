@@ -7,7 +7,7 @@ is_protected = false
 
 anchor_lock = { mode = "GOVERNANCE", days = 1 }
 
-are_schedules_on = false
+schedules_on = { night = false, deadline = false, train = false }
 budgets = {
   compute    = 150
   storage    = 30

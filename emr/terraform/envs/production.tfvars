@@ -9,7 +9,7 @@ raw_expire_days = 730
 # nobody, not even root, can take a head away for seven years
 anchor_lock = { mode = "COMPLIANCE", days = 2555 }
 
-are_schedules_on = true
+schedules_on = { night = true, deadline = true, train = true }
 budgets = {
   compute    = 2500
   storage    = 1200

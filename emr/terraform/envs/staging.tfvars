@@ -7,7 +7,8 @@ single_nat  = true
 raw_expire_days = 400
 anchor_lock     = { mode = "GOVERNANCE", days = 30 }
 
-are_schedules_on = true
+# a champion is imported, not trained: docs/release.md
+schedules_on = { night = true, deadline = true, train = false }
 budgets = {
   compute    = 250
   storage    = 60

@@ -52,6 +52,14 @@ run "a_configuration_that_is_no_address" {
   expect_failures = [var.conf_address]
 }
 
+run "a_watch_over_nights_that_nothing_starts" {
+  command = plan
+  variables {
+    schedules_on = { night = false, deadline = true, train = false }
+  }
+  expect_failures = [var.schedules_on]
+}
+
 # production's night may ask for 4 + 20 x 4 vCPUs, those of dev and staging for 2 + 2 x 4
 run "an_application_that_is_too_small_for_its_night" {
   command = plan

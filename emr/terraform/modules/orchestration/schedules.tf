@@ -14,7 +14,7 @@ resource "aws_scheduler_schedule" "this" {
   name                         = "${var.name}-${each.key}"
   schedule_expression          = each.value.expression
   schedule_expression_timezone = "UTC"
-  state                        = var.are_schedules_on ? "ENABLED" : "DISABLED"
+  state                        = var.schedules_on[each.key] ? "ENABLED" : "DISABLED"
   kms_key_arn                  = var.key_arn
 
   flexible_time_window {

@@ -39,9 +39,9 @@ variable "schedules" {
   type        = object({ night = string, deadline = string, train = string })
 }
 
-variable "are_schedules_on" {
-  description = "whether anything starts by itself"
-  type        = bool
+variable "schedules_on" {
+  description = "which schedules start something by themselves"
+  type        = object({ night = bool, deadline = bool, train = bool })
 }
 
 variable "topics" {
