@@ -12,6 +12,7 @@ from jobs.silences import silences
 from lake.conf import Conf
 from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
+from lake.masking import without_secrets
 from lake.tables import ALERTS
 from monitoring.alerting import Alert, Past, decide
 from monitoring.channels import Message, addressees, send
@@ -62,10 +63,15 @@ def expose(conf: Conf, night: Night | Stopped) -> list[Complaint]:
         if place is not None:
             try:
                 write(metrics(night, dt.datetime.now(dt.UTC)), place)
-            except OSError as e:
-                text = f"metrics did not reach {place}: {e.strerror or e}"
-                complaints.append(Complaint(EnvironmentProblem.exit_code, text))
+            except Exception as e:
+                # whatever answers at the address must not stop the night
+                complaints.append(Complaint(EnvironmentProblem.exit_code, f"metrics did not reach {place}: {_why(e)}"))
     return complaints
+
+
+def _why(failure: Exception) -> str:
+    said = failure.strerror if isinstance(failure, OSError) else None
+    return without_secrets(said or f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}")
 
 
 def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Row]) -> list[Alert]:
