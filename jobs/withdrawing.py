@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from jobs.context import JobResult
 from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
-from jobs.page import DATA, draw, folder_of, read_page
+from jobs.page import DATA, draw, folder_of, put, read_page
 from jobs.stopped import as_recorded
 from lake.conf import Conf
 from lake.delta import Lake
@@ -76,6 +76,6 @@ def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> None:
         if isinstance(page, Stopped):
             changes = {"scored": 0, **as_recorded(date, nights, lake.read("gold.nights").collect())}
         changes["withdrawn"] = nights.why_withdrawn(date)
-        path.write_text(page.model_copy(update=changes).model_dump_json(indent=1))
+        put(reports, date, DATA, page.model_copy(update=changes).model_dump_json(indent=1))
         draw(reports, date)
         keep(reports, kept)

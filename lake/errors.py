@@ -70,6 +70,10 @@ class NightRefused(TelematicsError):
     exit_code = 8
 
 
+class NightsMissing(NightRefused):
+    """A night that would leave out nights before it that never ran: nobody may have noticed that they did not."""
+
+
 class TrainingRefused(TelematicsError):
     """A frame that no model may be trained on."""
 

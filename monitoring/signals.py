@@ -192,7 +192,7 @@ and one that stays in the landing is refused night after night."""
 def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
     if isinstance(night, Stopped):
-        return [Signal(STOPPED, ALL, True, f"{night.sentence} {night.readers_see} Run `{night.command}`.")]
+        return [Signal(STOPPED, ALL, True, f"{night.sentence} Run `{night.command}`; its page says what readers see.")]
     found: dict[tuple[str, str], Signal] = {}
     for signal in (s for measure in MEASURES.values() for s in measure(night, limits)):
         # a file that two sources take for theirs is one subject

@@ -14,15 +14,16 @@ from jobs.exporting import export_scores
 from jobs.nights import Attempt, champion_of_record, read_nights, record
 from jobs.nights_history import lines
 from jobs.page import DATA, PAGE
-from jobs.stopped import facts
+from jobs.stopped import Where, facts
 from jobs.withdrawing import withdraw
 from lake.conf import Conf
 from lake.conf_sections import Nightly
 from lake.delta import Lake
-from lake.errors import InputError, LakeError, NoChampion
+from lake.errors import InputError
 from registry.actors import Actor
-from tests.jobs.test_page_job import BEFORE, D, append, context, score
+from tests.jobs.test_page_job import BEFORE, D, append, score
 from tests.monitoring.test_page import night
+from tests.monitoring.test_page import stopped as stopped_page
 
 ANN = Actor("ann", verified=False, source="claimed")
 
@@ -89,8 +90,8 @@ def test_a_night_that_stopped_after_its_scores_makes_them_again(lake: Lake, conf
         record(lake, Attempt(D, job, "run", at, at), "finished", JobResult(2, ""))
     folder = conf.reports_path / "nights" / f"{D}"
     folder.mkdir(parents=True)
-    stopped = facts(context(lake, conf, D, BEFORE), "drift", LakeError("no frame"), read_nights(lake))
-    assert (stopped.scored, stopped.is_scored_by_this_run, stopped.finished) == (2, True, list(before_drift))
+    stopped = facts(Where(conf, D), stopped_page(date=D, job="drift", cause="no frame"), lake, read_nights(lake))
+    assert (stopped.scored, stopped.is_scored_by_this_run, stopped.finished) == (2, True, before_drift)
     (folder / DATA).write_text(stopped.model_dump_json())
 
     withdraw(lake, conf, D, "wrong model", ANN)
@@ -106,7 +107,7 @@ def test_a_stopped_page_names_scores_that_stand(scored: Lake, conf: Conf) -> Non
     withdraw(scored, conf, D, "wrong model", ANN)
     after = D + dt.timedelta(days=1)
     nights = read_nights(scored)
-    pages = [facts(context(scored, conf, date, BEFORE), "score", NoChampion("none"), nights) for date in (D, after)]
+    pages = [facts(Where(conf, date), stopped_page(date=date), scored, nights) for date in (D, after)]
     assert [p.last_published for p in pages] == [BEFORE] * 2
     assert [p.withdrawn for p in pages] == ["wrong model (ann)", None]
 
