@@ -169,6 +169,12 @@ def run_nights(here: State, date: dt.date, options: NightlyOptions) -> list[Comp
             live.update(task, description=f"night {night}: after {name}")
 
         found = run_night(lake, here.conf, date, options, here.run_id, finished)
-    done = f"{date} is published already: nothing to do (--rerun runs it again)" if found is None else f"{date} published"
-    print(done, flush=True)
+    print(_nothing_to_do(lake, date) if found is None else f"{date} published", flush=True)
     return found or []
+
+
+def _nothing_to_do(lake: Lake, date: dt.date) -> str:
+    if (why := read_nights(lake).why_withdrawn(date)) is None:
+        return f"{date} is published already: nothing to do (--rerun runs it again)"
+    again = f"`telematics nightly --date {date} --rerun --from-job score` scores it again"
+    return f"{date} is published and its scores were withdrawn: {why}; {again}"
