@@ -18,7 +18,7 @@ from jobs.nights_history import deadline, usual_minutes
 from jobs.page import DATA, Drawn, draw, folder_of, has_drift_report, has_site, put, read_page
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import CommitLost, GateFailed, LeaseHeld, LeaseLost, NightRefused, NightsMissing
+from lake.errors import CommitLost, GateFailed, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
 from lake.log import note
 from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
@@ -53,7 +53,8 @@ def telling(where: Where, failed_job: Callable[[Exception], str | None] | None =
 def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: bool = True) -> None:
     """Tell of the stopped night, by what is known without looking anywhere; then write its page. What goes wrong with either is
     logged and changes nothing else. Where another writes, the night is not stopped and the pages are the other's."""
-    if _is_anothers(where, failure) or _is_asked_wrongly(failure):
+    lost = _lost(where, failure)
+    if (lost is not None and not isinstance(lost, LeaseOver)) or _is_asked_wrongly(failure):
         return
     night = _stopped(where, failure, job, is_begun=is_begun)
     try:
@@ -62,7 +63,7 @@ def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: 
     except Exception as e:
         note("nobody could be told of the stopped night", date=where.date, cause=cause(e))
     # a date that nights would be left out before may be a slip of the hand, and its page would stay for good
-    if not where.is_ours or isinstance(failure, NightsMissing):
+    if lost is not None or not where.is_ours or isinstance(failure, NightsMissing):
         return
     try:
         _write(where, night, is_gates=isinstance(failure, GateFailed))
@@ -106,18 +107,18 @@ def as_recorded(date: dt.date, nights: Nights, rows: Iterable[Any]) -> dict[str,
     }  # fmt: skip
 
 
-def _is_anothers(where: Where, failure: Exception) -> bool:
-    """Whether another command writes to the lake; what a lost lease made fail may be any error."""
-    if isinstance(failure, (LeaseHeld, LeaseLost, CommitLost)):
-        return True
+def _lost(where: Where, failure: Exception) -> Exception | None:
+    """What says that another may write to the lake; what a lost lease made fail may be any error."""
+    if isinstance(failure, (LeaseHeld, LeaseLost, CommitLost)) and not isinstance(failure, LeaseOver):
+        return failure
     try:
         if where.lake is not None:
             where.lake.check_guard()
-    except LeaseLost:
-        return True
+    except LeaseLost as e:
+        return e
     except Exception as e:
         note("who holds the lease is not known", cause=cause(e))
-    return False
+    return failure if isinstance(failure, LeaseOver) else None
 
 
 def _is_asked_wrongly(failure: Exception) -> bool:

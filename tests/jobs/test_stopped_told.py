@@ -17,7 +17,7 @@ from jobs.stopped import Where, tell
 from lake.conf import Conf, load_conf
 from lake.conf_sections import Channels
 from lake.delta import Lake
-from lake.errors import CommitLost, ConfigError, InputError, LakeError, LeaseHeld, LeaseLost, NightRefused
+from lake.errors import CommitLost, ConfigError, InputError, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused
 from lake.lease import Lease, myself
 from lake.lease_store import lease_store
 from tests.jobs.test_page_job import BEFORE, D
@@ -97,6 +97,17 @@ def test_where_another_writes_nobody_is_told_and_the_pages_are_its_own(mine: Con
     assert (told(mine), page(mine)) == ([], None)
 
 
+def test_a_lease_that_ended_and_that_another_has_taken_since_is_not_told(mine: Conf, lake: Lake) -> None:
+    class Taken:
+        nonce = "n"
+
+        def check(self) -> None:
+            raise LeaseLost("number 9 was made after ours, 8")
+
+    tell(Where(mine, D, Lake(lake.spark, lake.root, Taken())), LeaseOver("it could not be renewed"), "score")
+    assert (told(mine), page(mine)) == ([], None)
+
+
 def test_what_a_lost_lease_made_fail_is_not_told_either(mine: Conf, lake: Lake) -> None:
     class Lost:
         nonce = "n"
@@ -107,6 +118,23 @@ def test_what_a_lost_lease_made_fail_is_not_told_either(mine: Conf, lake: Lake) 
     guarded = Lake(lake.spark, lake.root, Lost())
     tell(Where(mine, D, guarded), RuntimeError("Job 3 was cancelled"), "score")
     assert (told(mine), page(mine)) == ([], None)
+
+
+@pytest.mark.parametrize("by_a_job", [False, True])
+def test_a_lease_that_ended_and_nobody_took_is_told_and_the_pages_are_left_to_who_takes_it(
+    mine: Conf, lake: Lake, by_a_job: bool
+) -> None:
+    over = LeaseOver("the lease of the lake is lost: it could not be renewed")
+
+    class Over:
+        nonce = "n"
+
+        def check(self) -> None:
+            raise over
+
+    guarded = Lake(lake.spark, lake.root, Over() if by_a_job else None)
+    tell(Where(mine, D, guarded), RuntimeError("Job 3 was cancelled") if by_a_job else over, "score")
+    assert len(told(mine)) == 1 and page(mine) is None
 
 
 def test_a_lease_store_that_does_not_answer_is_no_other_writer(mine: Conf, lake: Lake) -> None:
