@@ -9,11 +9,13 @@ from pyspark.sql import functions as F
 from jobs.context import JobContext
 from jobs.nights import read_nights
 from jobs.silences import silences
-from lake.conf import Conf
+from lake.conf import CONF_FOLDER, Conf
 from lake.conf_sections import Channels
-from lake.errors import Complaint, EnvironmentProblem
+from lake.errors import Complaint, ConfigError, EnvironmentProblem
+from lake.log import note
+from lake.masking import without_secrets
 from lake.tables import ALERTS
-from monitoring.alerting import Alert, Past, decide
+from monitoring.alerting import Alert, Past, Silence, decide
 from monitoring.channels import Message, addressees, send
 from monitoring.metrics import metrics, to_gateway, to_textfile
 from monitoring.night import Night, Raised
@@ -46,12 +48,28 @@ def raise_alerts(ctx: JobContext, night: Night) -> tuple[Night, list[Complaint]]
 
 def tell_stopped(conf: Conf, night: Stopped) -> list[Complaint]:
     """Tell of a night that stopped, each time that it does. Nothing is kept: the lake may be what is broken."""
-    rules = load_rules(conf.alerts_path)
-    quiet = [k.silence for k in silences(conf)]
-    found = decide(rules.each(), signals(night, rules.limits), [], quiet, night.date, [])
+    rules = _readable_rules(conf)
+    found = decide(rules.each(), signals(night, rules.limits), [], _readable_silences(conf), night.date, [])
     firing = [replace(a, owed=addressees(a, conf.alerts.channels)) for a in found if a.state == "firing"]
     _, complaints = send([_message(conf, night.date, firing)], conf.alerts.channels)
     return complaints + expose(conf, night)
+
+
+def _readable_rules(conf: Conf) -> Alerts:
+    """Those that are shipped in the place of ones that may be what stopped the night."""
+    try:
+        return load_rules(conf.alerts_path)
+    except ConfigError:
+        return load_rules(CONF_FOLDER / "alerts.yaml")
+
+
+def _readable_silences(conf: Conf) -> list[Silence]:
+    """None where the lake, which has them, does not answer: one message too many is better than none."""
+    try:
+        return [k.silence for k in silences(conf)]
+    except Exception as e:
+        note("silences cannot be read: all are told", cause=_why(e))
+        return []
 
 
 def expose(conf: Conf, night: Night | Stopped) -> list[Complaint]:
@@ -62,10 +80,15 @@ def expose(conf: Conf, night: Night | Stopped) -> list[Complaint]:
         if place is not None:
             try:
                 write(metrics(night, dt.datetime.now(dt.UTC)), place)
-            except OSError as e:
-                text = f"metrics did not reach {place}: {e.strerror or e}"
-                complaints.append(Complaint(EnvironmentProblem.exit_code, text))
+            except Exception as e:
+                # whatever answers at the address must not stop the night
+                complaints.append(Complaint(EnvironmentProblem.exit_code, f"metrics did not reach {place}: {_why(e)}"))
     return complaints
+
+
+def _why(failure: Exception) -> str:
+    said = failure.strerror if isinstance(failure, OSError) else None
+    return without_secrets(said or f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}")
 
 
 def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Row]) -> list[Alert]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 alerts_app = typer.Typer(help="Alerts of the nights, and silences.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option(help="why, for those who wonder")]
 As = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you")]
+TABLE = "gold.alerts"
 COLUMNS = "score_date,state,severity,rule,subject,nights,text,why,owner,runbook"
 
 
@@ -37,7 +38,16 @@ def list_alerts(
     wanted += [] if everything else ["state = 'firing'"]
     columns = COLUMNS if everything or form != "table" else "score_date,severity,rule,subject,nights,text,runbook"
     order = "score_date desc,state,severity,rule,subject"
-    write(*select(here.existing_lake, "gold.alerts", " AND ".join(wanted) or None, columns, order, limit), form)  # type: ignore[arg-type]
+    lake = here.existing_lake
+    rows, names = (
+        select(lake, TABLE, " AND ".join(wanted) or None, columns, order, limit)
+        if lake.exists(TABLE)
+        else ([], columns.split(","))
+    )
+    if rows or form != "table":
+        write(rows, names, form)  # type: ignore[arg-type]
+    else:
+        print("no alerts")
     if form == "table":
         _print_silences(here.conf)
 

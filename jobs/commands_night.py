@@ -12,6 +12,8 @@ from jobs.expiring import vacuum_one
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
 from jobs.nights import Recorder, read_nights
 from jobs.state import DateOption, FormatOption, MaybeDate, State, day, state, terminal
+from jobs.stopped import Where, tell
+from lake.delta import Lake
 from lake.delta_log import check_whole
 from lake.errors import Complaint, ConfigError, raise_for
 from lake.features import check_version
@@ -134,6 +136,16 @@ def nightly(
     raise_for([complaint for one in dates(date, first, last) for complaint in run_nights(here, one, options)])
 
 
+def _opened(here: State, date: dt.date) -> Lake:
+    """The lake; a night that does not get as far as opening it has stopped too."""
+    conf = here.conf
+    try:
+        return here.lake
+    except Exception as e:
+        tell(Where(conf, date, is_ours=here.holds_lease), e, is_begun=False)
+        raise
+
+
 def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime | None) -> list[dt.date]:
     """The nights asked for. Raises ConfigError unless it is --date, or --from and --to in order."""
     if date is not None and first is None and last is None:
@@ -147,6 +159,7 @@ def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime
 
 def run_nights(here: State, date: dt.date, options: NightlyOptions) -> list[Complaint]:
     """One night with a live line on the terminal and a lasting line a job. Returns what it was published without."""
+    lake = _opened(here, date)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=terminal, transient=True) as live:
         task = live.add_task(f"night {date}", total=None)
@@ -155,7 +168,13 @@ def run_nights(here: State, date: dt.date, options: NightlyOptions) -> list[Comp
             print(f"{night} {name}: {message} ({seconds:.1f} s)", flush=True)
             live.update(task, description=f"night {night}: after {name}")
 
-        found = run_night(here.lake, here.conf, date, options, here.run_id, finished)
-    done = f"{date} is published already: nothing to do (--rerun runs it again)" if found is None else f"{date} published"
-    print(done, flush=True)
+        found = run_night(lake, here.conf, date, options, here.run_id, finished)
+    print(_nothing_to_do(lake, date) if found is None else f"{date} published", flush=True)
     return found or []
+
+
+def _nothing_to_do(lake: Lake, date: dt.date) -> str:
+    if (why := read_nights(lake).why_withdrawn(date)) is None:
+        return f"{date} is published already: nothing to do (--rerun runs it again)"
+    again = f"`telematics nightly --date {date} --rerun --from-job score` scores it again"
+    return f"{date} is published and its scores were withdrawn: {why}; {again}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jobs.state import DateOption, day, state
+from lake.errors import raise_for
 
 scores_app = typer.Typer(help="Published scores.", no_args_is_help=True)
 export_app = typer.Typer(help="Write published results to a file.", no_args_is_help=True)
@@ -34,6 +35,7 @@ def withdraw(
     seen = f"readers see those of {found.now}" if found.now else "readers see no scores"
     print(f"{found.rows:,} scores of {day(date)} are withdrawn: {seen}; version {found.version} of the table has them still")
     print(f"to score it anew, by the champion of then: `telematics nightly --date {day(date)} --rerun --from-job score`")
+    raise_for(found.complaints)
 
 
 @scores_app.callback()

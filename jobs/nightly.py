@@ -16,6 +16,7 @@ from jobs.context import JobContext, JobResult, cores
 from jobs.ingest import INPUTS, LOADED
 from jobs.limits import limited
 from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
+from jobs.stopped import Where
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.delta_log import standings
@@ -130,31 +131,37 @@ def run_night(
 
     Raises NightRefused out of date order, and the failing job's error otherwise.
     """
-    nights = read_nights(lake)
-    nights.check_log(lake)
-    earlier = nights.to_run_first(date)
+    where = Where(conf, date, lake, again=" --rerun" if options.rerun else "")
+    with stopped.telling(where):
+        nights = read_nights(lake)
+        nights.check_log(lake)
+        earlier = nights.to_run_first(date)
     complaints: list[Complaint] = []
     for one in earlier:
         complaints += run_night(lake, conf, one, NightlyOptions(), run_id, progress) or []
-    nights = read_nights(lake) if earlier else nights
     if date in nights.published and not options.rerun:
         return None
-    as_left = resumable(lake, nights, date)
+    with stopped.telling(where):
+        nights = read_nights(lake) if earlier else nights
+        as_left = resumable(lake, nights, date)
     names = options.jobs(as_left, date)
     options.check(as_left, date)
-    context, started = context_for(lake, conf, date, nights, run_id), now()
-    if "page" not in names and stopped.is_drawn(context):
+    context = context_for(lake, conf, date, nights, run_id)
+    if "page" not in names and stopped.is_drawn(conf, date):
         names = (*names, "page")
-    recorder = Recorder(lake)
-    try:
-        with recorder:
-            rows = _run_all(names, context, recorder, progress)
-            published = JobResult(rows, f"published {date}", {"log": standings(lake), "cores": cores(lake.spark)})
-            _record(recorder, context, PUBLICATION, started, "finished", published)
-    except Exception as e:
-        stopped.tell(context, recorder.failed_job(e), e)
-        raise
+    again = where.again if date in nights.published else ""
+    _publish(names, context, again, progress)
     return [*complaints, *read_nights(lake).complaints(date)]
+
+
+def _publish(names: tuple[str, ...], context: JobContext, again: str, progress: Progress) -> None:
+    """Run the jobs, then record that the night is published."""
+    started, recorder = now(), Recorder(context.lake)
+    where = Where(context.conf, context.date, context.lake, context.gate, again)
+    with stopped.telling(where, recorder.failed_job), recorder:
+        rows = _run_all(names, context, recorder, progress)
+        detail = {"log": standings(context.lake), "cores": cores(context.spark)}
+        _record(recorder, context, PUBLICATION, started, "finished", JobResult(rows, f"published {context.date}", detail))
 
 
 def _run_all(names: tuple[str, ...], context: JobContext, recorder: Recorder, progress: Progress) -> int:

@@ -15,7 +15,7 @@ from jobs.catalog import NAMES, waves
 from jobs.context import JobResult
 from lake.delta import Lake
 from lake.delta_log import check_published
-from lake.errors import Complaint, NightRefused
+from lake.errors import Complaint, NightRefused, NightsMissing
 from lake.log import log
 from lake.tables import NIGHTS
 
@@ -75,7 +75,7 @@ class Nights:
 
     def to_run_first(self, date: dt.date) -> tuple[dt.date, ...]:
         """Earlier nights that were begun and not published, oldest first. Raises NightRefused for a date before
-        the first published night, or one that would leave a gap of nights that never ran."""
+        the first published night, NightsMissing for one that would leave a gap of nights that never ran."""
         self.check_order(date)
         if date in self.published:
             return ()
@@ -85,7 +85,7 @@ class Nights:
         never = [d for n in range((date - first).days) if (d := first + dt.timedelta(days=n)) not in begun]
         if never:
             mend = f"run `telematics nightly --from {never[0]} --to {date}`"
-            raise NightRefused(f"night {date} would skip {len(never)} night(s) from {never[0]}: {mend}")
+            raise NightsMissing(f"night {date} would skip {len(never)} night(s) from {never[0]}: {mend}")
         return begun
 
     def complaints(self, date: dt.date) -> list[Complaint]:

@@ -50,10 +50,11 @@ def _line(date: dt.date, rows: list[Any], nightly: Nightly) -> NightLine:
     done = {r["job"]: r for r in rows if r["status"] == "finished"}
     published, seconds = done.get(PUBLICATION), seconds_taken(rows)
     cores = _detail(published).get("cores")
-    late = minutes_late(date, rows, nightly.scores_by)
+    late, is_withdrawn = minutes_late(date, rows, nightly.scores_by), bool(withdrawn(rows))
     return NightLine(
-        night=date, status=_status(rows), light=_detail(done.get("page")).get("light"),
-        scores=done["score"]["rows"] if "score" in done else None, seconds=round(seconds, 1),
+        # what its page says since, and not what the job said before
+        night=date, status=_status(rows), light="red" if is_withdrawn else _detail(done.get("page")).get("light"),
+        scores=done["score"]["rows"] if "score" in done and not is_withdrawn else None, seconds=round(seconds, 1),
         dollars=round(cost(seconds, cores, nightly)[1], 4) if cores else None,
         minutes_late=None if late is None else round(late, 1), started_at=_utc(rows[0]["started_at"]),
         published_at=_utc(published["finished_at"]) if published is not None else None,

@@ -3,7 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from expectations.gate import QualityGate
 from expectations.results import read_results
@@ -11,7 +11,9 @@ from jobs import page_facts as facts
 from jobs import page_models as about
 from jobs.alerting import expose, raise_alerts
 from jobs.context import JobContext, JobResult
+from lake.errors import Complaint, LakeError
 from lake.storage import fetch, keep
+from lake.stored import Stored
 from monitoring.night import AGAINST_FRAME, Night
 from monitoring.page import render_index, render_night
 from monitoring.stopped import Stopped
@@ -30,13 +32,11 @@ def run(ctx: JobContext) -> JobResult:
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
     night, complaints = raise_alerts(ctx, collect(ctx, reports))
-    folder = folder_of(reports, ctx.date)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DATA).write_text(night.model_dump_json(indent=1))
-    draw(reports, ctx.date)
+    put(reports, ctx.date, DATA, night.model_dump_json(indent=1))
+    complaints += draw(reports, ctx.date)
     keep(reports, kept)
     found = verdict(night)
-    detail = {"light": found.light, "page": str(folder / PAGE)}
+    detail = {"light": found.light, "page": str(folder_of(reports, ctx.date) / PAGE)}
     return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose(ctx.conf, night)))
 
 
@@ -77,27 +77,48 @@ def has_site(reports: Path, date: dt.date) -> bool:
     return (reports / "data-docs" / f"{date}" / "site" / PAGE).is_file()
 
 
-def draw(reports: Path, date: dt.date) -> None:
-    """Draw the night's page, those beside it (whose links change) and the list."""
-    nights = read_nights(reports)
+def put(reports: Path, date: dt.date, name: str, text: str) -> None:
+    """Put a file of the night's there, whole or not at all: one that a kill has cut would be in the way of every later night."""
+    Stored(str(folder_of(reports, date))).write(name, text.encode())
+
+
+def draw(reports: Path, date: dt.date) -> list[Complaint]:
+    """Draw the night's page, those beside it (whose links change) and the list. Returns what other nights are left out."""
+    nights, complaints = read_pages(reports)
     dates = sorted(nights)
     place = dates.index(date)
     for i in range(max(place - 1, 0), min(place + 2, len(dates))):
         before = dates[i - 1] if i else None
         after = dates[i + 1] if i + 1 < len(dates) else None
-        (folder_of(reports, dates[i]) / PAGE).write_text(render_night(nights[dates[i]], before, after))
-    (reports / PAGE).write_text(render_index(list(nights.values())))
+        put(reports, dates[i], PAGE, render_night(nights[dates[i]], before, after))
+    Stored(str(reports)).write(PAGE, render_index(list(nights.values())).encode())
+    return complaints
 
 
-def read_nights(reports: Path) -> dict[dt.date, Drawn]:
-    """The data of every page there is."""
-    found = [night for path in (reports / "nights").glob(f"*/{DATA}") if (night := read_page(path)) is not None]
-    return {night.date: night for night in found}
+def read_pages(reports: Path) -> tuple[dict[dt.date, Drawn], list[Complaint]]:
+    """The data of every page that can be read, and a complaint of each that cannot."""
+    nights, complaints = dict[dt.date, Drawn](), list[Complaint]()
+    for path in sorted((reports / "nights").glob(f"*/{DATA}")):
+        try:
+            if (night := read_page(path)) is not None:
+                nights[night.date] = night
+        except LakeError as e:
+            date = path.parent.name
+            again = f"`telematics nightly --date {date} --rerun --from-job page` makes it again"
+            complaints.append(Complaint(e.exit_code, f"night {date} is not in the list: {e}; {again}"))
+    return nights, complaints
 
 
 def read_page(path: Path) -> Drawn | None:
-    """The data of a page, None where there is none."""
-    return _READER.validate_json(path.read_text()) if path.is_file() else None
+    """The data of a page, None where there is none. Raises LakeError for what is no such data.
+
+    Keys that this code does not know are passed over: the deployment before draws pages again that a newer one wrote.
+    """
+    try:
+        return _READER.validate_json(path.read_bytes(), extra="ignore") if path.is_file() else None
+    except (OSError, ValidationError) as e:
+        why = e.errors()[0]["msg"] if isinstance(e, ValidationError) else e.strerror
+        raise LakeError(f"{path} cannot be read: {why}") from e
 
 
 def _warnings(docs: Path) -> list[str]:

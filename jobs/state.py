@@ -86,6 +86,11 @@ class State:
         return lease_store(self.conf.lake)
 
     @property
+    def holds_lease(self) -> bool:
+        """Whether this invocation has taken the lake's lease."""
+        return self._lease is not None
+
+    @property
     def takeover_after_s(self) -> float:
         """On disk nothing is under way that has a time-out. On S3 boto3's client, which renews, has the default limits, Spark's
         has those of the configuration."""

@@ -1,7 +1,9 @@
-"""The page of a night that stopped: in the place of the night's own, until a later run draws that."""
+"""A night that stopped: somebody is told, and a page in the place of the night's own says so until a later run draws that."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -10,12 +12,14 @@ from expectations.gate import QualityGate
 from jobs.alerting import tell_stopped
 from jobs.catalog import NAMES
 from jobs.causes import cause, foreseen
-from jobs.context import JobContext
+from jobs.context import Gate
 from jobs.nights import SCORE, Nights, read_nights
 from jobs.nights_history import deadline, usual_minutes
-from jobs.page import DATA, draw, folder_of, has_drift_report, has_site, read_page
-from lake.errors import CommitLost, GateFailed, LeaseLost
-from lake.log import log
+from jobs.page import DATA, Drawn, draw, folder_of, has_drift_report, has_site, put, read_page
+from lake.conf import Conf
+from lake.delta import Lake
+from lake.errors import CommitLost, GateFailed, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
+from lake.log import note
 from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
 from registry.store import CHAMPION
@@ -23,49 +27,74 @@ from registry.store import CHAMPION
 MAX_CAUSE = 1000
 
 
-def tell(ctx: JobContext, job: str | None, failure: Exception) -> None:
-    """Write the page of the stopped night. A page that cannot be written is logged and changes nothing else."""
-    if isinstance(failure, (LeaseLost, CommitLost)):
-        # another writes: the pages are its own
+@dataclass(frozen=True)
+class Where:
+    """The night that stopped. `lake` is None where it could not be opened, `gate` where no job has begun; `again` is what the
+    command that runs it once more has besides the date; `is_ours`: this process may write to the lake's folder."""
+
+    conf: Conf
+    date: dt.date
+    lake: Lake | None = None
+    gate: Gate | None = None
+    again: str = ""
+    is_ours: bool = True
+
+
+@contextmanager
+def telling(where: Where, failed_job: Callable[[Exception], str | None] | None = None) -> Iterator[None]:
+    """Tell of what stops the night within, and raise it; without `failed_job` no job has begun."""
+    try:
+        yield
+    except Exception as e:
+        tell(where, e, failed_job(e) if failed_job else None, is_begun=failed_job is not None)
+        raise
+
+
+def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: bool = True) -> None:
+    """Tell of the stopped night, by what is known without looking anywhere; then write its page. What goes wrong with either is
+    logged and changes nothing else. Where another writes, the night is not stopped and the pages are the other's."""
+    lost = _lost(where, failure)
+    if (lost is not None and not isinstance(lost, LeaseOver)) or _is_asked_wrongly(failure):
+        return
+    night = _stopped(where, failure, job, is_begun=is_begun)
+    try:
+        for complaint in tell_stopped(where.conf, night):
+            note("the stopped night", date=where.date, cause=complaint.what)
+    except Exception as e:
+        note("nobody could be told of the stopped night", date=where.date, cause=cause(e))
+    # a date that nights would be left out before may be a slip of the hand, and its page would stay for good
+    if lost is not None or not where.is_ours or isinstance(failure, NightsMissing):
         return
     try:
-        _write(ctx, job, failure)
+        _write(where, night, is_gates=isinstance(failure, GateFailed))
     except Exception as e:
-        log().error("the page of the stopped night could not be written", date=ctx.date, cause=cause(e))
+        note("the page of the stopped night could not be written", date=where.date, cause=cause(e))
 
 
-def is_drawn(ctx: JobContext) -> bool:
-    """Whether the night's page is that of a stopped one."""
-    fetch(ctx.conf.kept("_reports"), ctx.conf.reports_path, DATA)
-    return isinstance(read_page(folder_of(ctx.conf.reports_path, ctx.date) / DATA), Stopped)
+def is_drawn(conf: Conf, date: dt.date) -> bool:
+    """Whether the night's page is that of a stopped one, or none that can be read: then it is to be drawn again."""
+    try:
+        return isinstance(_page(conf, date), Stopped)
+    except Exception as e:
+        note("the night's page cannot be read: it is drawn again", date=date, cause=cause(e))
+        return True
 
 
-def _write(ctx: JobContext, job: str | None, failure: Exception) -> None:
-    reports, kept = ctx.conf.reports_path, ctx.conf.kept("_reports")
-    fetch(kept, reports, DATA)
-    if isinstance(failure, GateFailed) and isinstance(ctx.gate, QualityGate):
-        ctx.gate.build_docs()
-    folder = folder_of(reports, ctx.date)
-    folder.mkdir(parents=True, exist_ok=True)
-    night = facts(ctx, job, failure, read_nights(ctx.lake))
-    (folder / DATA).write_text(night.model_dump_json(indent=1))
-    draw(reports, ctx.date)
-    keep(reports, kept)
-    for complaint in tell_stopped(ctx.conf, night):
-        log().error("the stopped night", date=ctx.date, cause=complaint.what)
+def _page(conf: Conf, date: dt.date) -> Drawn | None:
+    fetch(conf.kept("_reports"), conf.reports_path, DATA)
+    return read_page(folder_of(conf.reports_path, date) / DATA)
 
 
-def facts(ctx: JobContext, job: str | None, failure: Exception, nights: Nights) -> Stopped:
-    """What the page says, from what is published and recorded now."""
-    scores = ctx.lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(ctx.date)) & (F.col("role") == CHAMPION))
-    recorded = as_recorded(ctx.date, nights, ctx.lake.read("gold.nights").collect())
-    again = " --rerun" if ctx.date in nights.published else ""
-    return Stopped(
-        date=ctx.date, job=job, cause=cause(foreseen(failure, ctx.lake.root))[:MAX_CAUSE], scored=scores.count(),
-        command=f"telematics nightly --date {ctx.date}{again}", **recorded,
-        deadline=f"{due:%Y-%m-%d %H:%M} UTC" if (due := deadline(ctx.date, ctx.conf.nightly.scores_by)) else None,
-        drift_report=has_drift_report(reports := ctx.conf.reports_path, ctx.date), data_docs=has_site(reports, ctx.date),
-    )  # fmt: skip
+def facts(where: Where, night: Stopped, lake: Lake, nights: Nights) -> Stopped:
+    """The stopped night with what is published and recorded of it now."""
+    scores = lake.read("gold.policy_scores").where((F.col("score_date") == F.lit(night.date)) & (F.col("role") == CHAMPION))
+    recorded = as_recorded(night.date, nights, lake.read("gold.nights").collect())
+    due, reports = deadline(night.date, where.conf.nightly.scores_by), where.conf.reports_path
+    looked_up = {
+        "scored": scores.count(), "deadline": f"{due:%Y-%m-%d %H:%M} UTC" if due else None,
+        "drift_report": has_drift_report(reports, night.date), "data_docs": has_site(reports, night.date),
+    }  # fmt: skip
+    return night.model_copy(update=recorded | looked_up)
 
 
 def as_recorded(date: dt.date, nights: Nights, rows: Iterable[Any]) -> dict[str, Any]:
@@ -73,6 +102,56 @@ def as_recorded(date: dt.date, nights: Nights, rows: Iterable[Any]) -> dict[str,
     done = nights.finished.get(date, frozenset())
     return {
         "is_scored_by_this_run": SCORE in done, "last_published": nights.last_scores, "withdrawn": nights.why_withdrawn(date),
-        "finished": [name for name in NAMES if name in done],
+        "finished": tuple(name for name in NAMES if name in done),
         "usual_minutes": usual_minutes(rows, [name for name in NAMES if name not in done]),
     }  # fmt: skip
+
+
+def _lost(where: Where, failure: Exception) -> Exception | None:
+    """What says that another may write to the lake; what a lost lease made fail may be any error."""
+    if isinstance(failure, (LeaseHeld, LeaseLost, CommitLost)) and not isinstance(failure, LeaseOver):
+        return failure
+    try:
+        if where.lake is not None:
+            where.lake.check_guard()
+    except LeaseLost as e:
+        return e
+    except Exception as e:
+        note("who holds the lease is not known", cause=cause(e))
+    return failure if isinstance(failure, LeaseOver) else None
+
+
+def _is_asked_wrongly(failure: Exception) -> bool:
+    """A date or an option that cannot be: nothing has stopped that was running."""
+    return isinstance(failure, NightRefused) and not isinstance(failure, NightsMissing)
+
+
+def _stopped(where: Where, failure: Exception, job: str | None, *, is_begun: bool) -> Stopped:
+    why = cause(foreseen(failure, where.conf.lake))[:MAX_CAUSE]
+    command = f"telematics nightly --date {where.date}{where.again}"
+    return Stopped(date=where.date, job=job, cause=why, command=command, is_begun=is_begun)
+
+
+def _write(where: Where, night: Stopped, *, is_gates: bool) -> None:
+    if not night.is_begun and not is_drawn(where.conf, where.date) and _page(where.conf, where.date) is not None:
+        # of an earlier run that ended well: nothing of it has changed
+        return
+    reports, kept = where.conf.reports_path, where.conf.kept("_reports")
+    fetch(kept, reports, DATA)
+    if is_gates and isinstance(where.gate, QualityGate):
+        where.gate.build_docs()
+    put(reports, where.date, DATA, _looked_up(where, night).model_dump_json(indent=1))
+    for complaint in draw(reports, where.date):
+        note("a page is left out", date=where.date, cause=complaint.what)
+    keep(reports, kept)
+
+
+def _looked_up(where: Where, night: Stopped) -> Stopped:
+    """With its facts, where the lake gives them."""
+    if where.lake is None:
+        return night
+    try:
+        return facts(where, night, where.lake, read_nights(where.lake))
+    except Exception as e:
+        note("the lake does not say how the stopped night stands", date=night.date, cause=cause(e))
+        return night

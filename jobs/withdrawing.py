@@ -1,19 +1,21 @@
 """Taking a night's scores back: readers see those of the last good night again."""
 
 import datetime as dt
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import functions as F
 
+from jobs.alerting import expose
 from jobs.context import JobResult
 from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
-from jobs.page import DATA, draw, folder_of, read_page
+from jobs.page import DATA, Drawn, draw, folder_of, put, read_page, read_pages
 from jobs.stopped import as_recorded
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import InputError
+from lake.errors import Complaint, InputError, LakeError
 from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
 from registry.actors import Actor
@@ -23,11 +25,13 @@ TABLE = "gold.policy_scores"
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """`rows` scores are gone; readers see those of `now`, None where none are left. `version` of the table has them still."""
+    """`rows` scores are gone; readers see those of `now`, None where none are left. `version` of the table has them still.
+    `complaints` are of the page and the metrics, which may not say so."""
 
     rows: int
     now: dt.date | None
     version: int | None
+    complaints: tuple[Complaint, ...] = ()
 
 
 def withdraw(lake: Lake, conf: Conf, date: dt.date, reason: str, by: Actor) -> Withdrawn:
@@ -43,8 +47,7 @@ def withdraw(lake: Lake, conf: Conf, date: dt.date, reason: str, by: Actor) -> W
     if date not in nights.withdrawn:
         _record(lake, date, rows, {"reason": reason, "by": by.name, "verified": by.verified, "table_version": version})
     lake.delete_where(TABLE, f"score_date = DATE'{date}'")
-    _mark_page(lake, conf, date)
-    return Withdrawn(rows, now, version)
+    return Withdrawn(rows, now, version, tuple(_mark_page(lake, conf, date)))
 
 
 def _dates(lake: Lake) -> set[dt.date]:
@@ -65,17 +68,29 @@ def _record(lake: Lake, date: dt.date, rows: int, detail: dict[str, object]) -> 
     record(lake, attempt, "finished", JobResult(rows, f"withdrawn by {detail['by']}: {detail['reason']}", detail))
 
 
-def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> None:
-    """The page says so, be it that of a stopped night, whose scores readers saw as well."""
+def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> list[Complaint]:
+    """The page says so, be it that of a stopped night, whose scores readers saw as well; and the metrics, where no later night
+    has its own. Returns what was left undone."""
     reports, kept = conf.reports_path, conf.kept("_reports")
     fetch(kept, reports, DATA)
     path = folder_of(reports, date) / DATA
-    page = read_page(path)
-    if page is not None:
-        nights, changes = read_nights(lake), dict[str, Any]()
-        if isinstance(page, Stopped):
-            changes = {"scored": 0, **as_recorded(date, nights, lake.read("gold.nights").collect())}
-        changes["withdrawn"] = nights.why_withdrawn(date)
-        path.write_text(page.model_copy(update=changes).model_dump_json(indent=1))
-        draw(reports, date)
-        keep(reports, kept)
+    try:
+        page = read_page(path)
+    except LakeError as e:
+        again = f"`telematics nightly --date {date} --rerun --from-job score` makes it again"
+        return [Complaint(e.exit_code, f"the page does not say that the scores are withdrawn: {e}; {again}")]
+    if page is None:
+        return []
+    marked = page.model_copy(update=_changes(lake, date, page))
+    # keys that a newer deployment wrote stay
+    put(reports, date, DATA, json.dumps(json.loads(path.read_text()) | marked.model_dump(mode="json"), indent=1))
+    complaints = draw(reports, date)
+    keep(reports, kept)
+    is_last = date == max(read_pages(reports)[0])
+    return [*complaints, *(expose(conf, marked) if is_last else ())]
+
+
+def _changes(lake: Lake, date: dt.date, page: Drawn) -> dict[str, Any]:
+    nights = read_nights(lake)
+    recorded = as_recorded(date, nights, lake.read("gold.nights").collect()) if isinstance(page, Stopped) else {}
+    return recorded | ({"scored": 0} if recorded else {}) | {"withdrawn": nights.why_withdrawn(date)}

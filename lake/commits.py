@@ -77,6 +77,10 @@ class GuardedCommits:
         self._guard.check()
         return result
 
+    def check_guard(self) -> None:
+        """Raise LeaseLost where this writer may not commit any more."""
+        self._guard.check()
+
     def check_all(self) -> None:
         """Raise CommitLost where an entry that this writer made is not in its log any more, or another's is on top of it."""
         for path in list(self._own):

@@ -68,6 +68,8 @@ class Registry(Section):
 
 
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
+GATEWAY = r"^(https?://)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}(/\S*)?$"
+"""host:port, also with the scheme and a path."""
 
 
 class Channels(Section):
@@ -87,7 +89,7 @@ class Alerting(Section):
     channels: Channels = Channels()
     page_address: Annotated[str | None, Field(description="where the reports folder is served, for links in messages")] = None
     prometheus_textfile: Annotated[str | None, Field(description="file of the node exporter's textfile collector")] = None
-    prometheus_push: Annotated[str | None, Field(description="host:port of a push gateway")] = None
+    prometheus_push: Annotated[str | None, Field(pattern=GATEWAY, description="host:port of a push gateway")] = None
 
 
 class Nightly(Section):

@@ -40,6 +40,11 @@ class Lake:
         self._has_format = False
         self._guarded = GuardedCommits(spark, guard) if guard is not None else None
 
+    def check_guard(self) -> None:
+        """Raise LeaseLost where another may write in the place of this lake's owner."""
+        if self._guarded is not None:
+            self._guarded.check_guard()
+
     def check_commits(self) -> None:
         """Raise CommitLost where a commit that this lake made is not in the log any more."""
         if self._guarded is not None:

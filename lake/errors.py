@@ -53,6 +53,10 @@ class LeaseLost(LakeError):
     """The lease could not be renewed or was taken over: another may write, so this command must not."""
 
 
+class LeaseOver(LeaseLost):
+    """The lease ended before it was renewed, and nobody is known to have taken it: its store did not answer, say."""
+
+
 class CommitLost(LakeError):
     """A commit that was acknowledged is not in the table's log, or one that conflicts with another was refused: it must be
     made again."""
@@ -68,6 +72,10 @@ class NightRefused(TelematicsError):
     """A night that may not run now, for instance out of date order."""
 
     exit_code = 8
+
+
+class NightsMissing(NightRefused):
+    """A night that would leave out nights before it that never ran: nobody may have noticed that they did not."""
 
 
 class TrainingRefused(TelematicsError):

@@ -7,13 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lake.errors import LakeError, LeaseHeld, LeaseLost
+from lake.errors import LakeError, LeaseHeld, LeaseLost, LeaseOver
 from lake.lease_store import DiskStore, LeaseStore
 from lake.log import log
 
@@ -154,6 +155,7 @@ class Lease:
         self._store, self._record, self._number, self._on_loss = store, record, number, on_loss
         self._one_at_a_time, self._ended = threading.Lock(), threading.Event()
         self._lost: str | None = None
+        self._is_taken = False
         self._renewed_at = time.monotonic()
         self._watchdog = threading.Thread(target=self._watch, name="lease", daemon=True)
 
@@ -194,9 +196,11 @@ class Lease:
                 standing = self._store.listing()
                 age_s = standing.ages_s.get(self._number)
                 if standing.last != self._number or age_s is None:
-                    self._lost = f"number {standing.last} was made after ours, {self._number}"
+                    self._taken_by(f"number {standing.last} was made after ours, {self._number}")
                 elif age_s > self._record.duration_s - CLOCK_MARGIN_S:
                     self._lost = f"it was over {age_s - self._record.duration_s + CLOCK_MARGIN_S:.0f} s ago"
+            elif not self._is_taken:
+                self._look_again()
             self._raise_if_lost()
 
     def release(self) -> None:
@@ -225,9 +229,20 @@ class Lease:
             self._renew()
             self._raise_if_lost()
 
+    def _look_again(self) -> None:
+        """Whether another has taken since what was over; of a store that does not answer nobody knows."""
+        with suppress(Exception):
+            if (last := self._store.listing().last) != self._number:
+                self._taken_by(f"number {last} was made after ours, {self._number}")
+
+    def _taken_by(self, another: str) -> None:
+        self._lost, self._is_taken = another, True
+
     def _raise_if_lost(self) -> None:
         if self._lost is not None:
-            raise LeaseLost(f"the lease of the lake is lost: {self._lost}; what is not committed is not written")
+            raise (LeaseLost if self._is_taken else LeaseOver)(
+                f"the lease of the lake is lost: {self._lost}; what is not committed is not written"
+            )
 
     def _watch(self) -> None:
         while not self._ended.wait(self._record.duration_s / RENEWALS):
@@ -255,7 +270,7 @@ class Lease:
         began = time.monotonic()
         ages = self._store.listing().ages_s
         if max(ages, default=0) != self._number:
-            self._lost = f"number {max(ages, default=0)} was made after ours, {self._number}"
+            self._taken_by(f"number {max(ages, default=0)} was made after ours, {self._number}")
         elif ages[self._number] > self._record.duration_s - CLOCK_MARGIN_S:
             # stopped for longer than it lasts: renewing would revive a lease that another may be taking
             self._lost = "it was over before it could be renewed"
@@ -263,7 +278,7 @@ class Lease:
             self._store.delete(self._number - KEPT)
             self._number, self._renewed_at = self._number + 1, began
         else:
-            self._lost = f"number {self._number + 1} was made by another"
+            self._taken_by(f"number {self._number + 1} was made by another")
 
 
 def _make(store: LeaseStore, number: int, record: Held) -> bool:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,10 @@ def forget() -> None:
 def log() -> Any:
     """The logger: log().info("event name", key=value)."""
     return structlog.get_logger()
+
+
+def note(event: str, **about: Any) -> None:
+    """Log an error where that is possible: the log's disk may be what is full, and before `configure` there is no log."""
+    with suppress(OSError):
+        if structlog.is_configured():
+            log().error(event, **about)

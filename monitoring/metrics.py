@@ -14,7 +14,8 @@ PUSH_TIMEOUT_S = 10
 
 
 def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
-    """Gauges of a night; a stopped one has the light and the date only, so that absence of scores can be alerted on."""
+    """Gauges of a night; a stopped or withdrawn one has the light and the date only, so that absence of scores can be alerted
+    on."""
     registry, gauges = CollectorRegistry(), dict[str, Gauge]()
 
     def gauge(name: str, meaning: str, value: float | None, **labels: str) -> None:
@@ -27,7 +28,7 @@ def metrics(night: Night | Stopped, at: dt.datetime) -> CollectorRegistry:
     gauge("night_date_timestamp_seconds", "date of the last night, UTC midnight", midnight)
     gauge("night_ended_timestamp_seconds", "when the last night ended", at.timestamp())
     gauge("night_light", "0 green, 1 amber, 2 red", LIGHTS[verdict(night).light])
-    if isinstance(night, Stopped):
+    if isinstance(night, Stopped) or night.withdrawn:
         return registry
     gauge("covers_in_force", "covers in force at the cutoff", night.in_force)
     gauge("covers_scored", "covers with a score", night.scored)

@@ -13,7 +13,7 @@ OUTCOMES = 40
 
 
 class Facts(BaseModel):
-    """Refuses unknown keys."""
+    """Refuses unknown keys where it is made; who reads a page of another deployment passes over them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

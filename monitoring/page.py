@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitoring.night import Night
+from monitoring.signals import MUCH_EVIDENCE, odds
 from monitoring.stopped import Stopped
 from monitoring.verdict import verdict
 
@@ -34,7 +35,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(whole=whole, amount=amount, percent=percent, signed=signed)
+    environment.filters.update(whole=whole, amount=amount, percent=percent, signed=signed, evidence=evidence)
     return environment
 
 
@@ -50,6 +51,11 @@ def amount(value: float | None) -> str:
     size = abs(value)
     shown = f"{value:,.0f}" if size >= LARGE else f"{value:,.2f}" if size >= SMALL else f"{value:.3g}"
     return shown.replace("-", MINUS)
+
+
+def evidence(value: float) -> str:
+    """How many to one: 0.0123, 12.30, over 1,000,000."""
+    return odds(value) if value > MUCH_EVIDENCE else amount(value)
 
 
 def signed(value: float | None) -> str:

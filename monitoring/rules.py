@@ -23,7 +23,7 @@ class Limits(_Part):
     volume: Annotated[float, Field(ge=0, le=1, description="a source brings less than this of its usual records")]
     fallback: Annotated[float, Field(ge=0, le=1, description="scores of a book by the declared fallback")]
     mean_change: Annotated[float, Field(ge=0, description="change of a book's mean price in a night, either way")]
-    late_minutes: Annotated[float, Field(ge=0, description="expected end of the night after its deadline")] = 0
+    late_minutes: Annotated[float, Field(ge=0, description="minutes that the scores may come after their deadline")] = 0
     fallback_rise: Annotated[
         float, Field(ge=0, le=1, description="scores of a book that have come to the fallback for one reason")
     ] = 0.05

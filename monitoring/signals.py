@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from monitoring.alerting import Signal
 from monitoring.night import FEW_COVERS, Book, Night, Shift
 from monitoring.stopped import Stopped
+from monitoring.without_model import ALL, without_model
 
 if TYPE_CHECKING:
     from monitoring.rules import Limits
 
-ALL, COVERAGE = "all", "coverage"
+COVERAGE = "coverage"
 MAX_TEXT = 500
+MUCH_EVIDENCE = 1_000_000
+"""To one; how much more there is tells nobody anything."""
 
 
 def _refused(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -61,6 +64,10 @@ def _fallback(night: Night, limits: "Limits") -> Iterable[Signal]:
         share, beyond = book.fallback / book.scored, book.fallback >= max(limits.fallback * book.scored, FEW_COVERS)
         text = f"{share:.0%} of the scores of {book.coverage} in {book.currency} are the fallback's (limit {limits.fallback:.0%})"
         yield Signal("fallback_share", f"{book.coverage} {book.currency}", beyond, text, share, limits.fallback)
+
+
+def _without_model(night: Night, limits: "Limits") -> Iterable[Signal]:
+    yield from (Signal("no_model_price", subject, True, text) for subject, text in without_model(night).items())
 
 
 def _fallback_rise(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -117,10 +124,15 @@ def _bias(night: Night, limits: "Limits") -> Iterable[Signal]:
             ratio = o.mature_claims / o.mature_expected if o.mature_expected else None
             text = (
                 f"prices of {o.segment} {o.value} are off since {o.off_since}: {o.mature_claims:,} claims on mature exposure, "
-                f"{o.mature_expected:,.1f} expected, evidence {o.evidence:,.0f} to 1"
+                f"{o.mature_expected:,.1f} expected, evidence {odds(o.evidence)} to 1"
             )
             p_value = 1 / max(1.0, o.evidence)
             yield Signal("segment_bias", f"{o.segment} {o.value}", o.off_since is not None, text, ratio, 1.0, p_value)
+
+
+def odds(evidence: float) -> str:
+    """How many to one, as long as that says something."""
+    return f"over {MUCH_EVIDENCE:,}" if evidence > MUCH_EVIDENCE else f"{evidence:,.0f}"
 
 
 def _cached(night: Night, limits: "Limits") -> Iterable[Signal]:
@@ -137,7 +149,8 @@ def _late(night: Night, limits: "Limits") -> Iterable[Signal]:
 
 def _shadow(night: Night, limits: "Limits") -> Iterable[Signal]:
     for s in night.shadows:
-        text = f"{s.model} version {s.version} foretells claims better than version {s.champion}: evidence {s.evidence:,.0f} to 1"
+        better = f"{s.model} version {s.version} foretells claims better than version {s.champion}"
+        text = f"{better}: evidence {odds(s.evidence)} to 1"
         yield Signal("challenger", f"{s.model} {s.version}", s.evidence >= s.wanted, text, s.evidence, s.wanted)
 
 
@@ -156,6 +169,7 @@ MEASURES: dict[str, Measure] = {
     "quality_warnings": _quality,
     "covers_without_score": _unscored,
     "fallback_share": _fallback,
+    "no_model_price": _without_model,
     "fallback_rise": _fallback_rise,
     "mean_price": _mean_price,
     "feature_drift": _drift("feature", "feature_drift"),
@@ -178,7 +192,7 @@ and one that stays in the landing is refused night after night."""
 def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
     if isinstance(night, Stopped):
-        return [Signal(STOPPED, ALL, True, f"{night.sentence} {night.readers_see} Run `{night.command}`.")]
+        return [Signal(STOPPED, ALL, True, f"{night.sentence} Run `{night.command}`; its page says what readers see.")]
     found: dict[tuple[str, str], Signal] = {}
     for signal in (s for measure in MEASURES.values() for s in measure(night, limits)):
         # a file that two sources take for theirs is one subject

@@ -6,23 +6,25 @@ from monitoring.night import Book, Facts
 
 
 class Stopped(Facts):
-    """`job` is None where all jobs ended well and their record did not; `command` is what runs the night again."""
+    """`job` is None where all jobs ended well and their record did not, or none began; `command` is what runs the night again."""
 
     date: dt.date
     job: str | None
     cause: str
-    scored: int
-    """Scores of the night that readers see, whoever put them there."""
-    is_scored_by_this_run: bool
-    last_published: dt.date | None
-    """The last published night whose scores stand."""
-    finished: list[str]
     command: str
+    is_begun: bool = True
+    """Whether its first job was; what is checked before may stop it."""
+    scored: int | None = None
+    """Scores of the night that readers see, whoever put them there; None where the lake did not say."""
+    is_scored_by_this_run: bool = False
+    last_published: dt.date | None = None
+    """The last published night whose scores stand."""
+    finished: tuple[str, ...] = ()
     usual_minutes: float | None = None
     """What the jobs that are left take as a rule."""
     deadline: str | None = None
-    drift_report: bool
-    data_docs: bool
+    drift_report: bool = False
+    data_docs: bool = False
     withdrawn: str | None = None
     """Why this night's scores were taken back, where they were."""
 
@@ -39,12 +41,14 @@ class Stopped(Facts):
     @property
     def sentence(self) -> str:
         """What stopped it."""
-        where = f"in job {self.job}" if self.job else "while it was recorded"
+        where = f"in job {self.job}" if self.job else "while it was recorded" if self.is_begun else "before its first job"
         return f"The night stopped {where}: {self.cause.rstrip('.')}."
 
     @property
     def readers_see(self) -> str:
         """Which scores are in the published table now."""
+        if self.scored is None:
+            return "Which scores readers see is not known: the lake could not be read."
         if self.scored and self.is_scored_by_this_run:
             return f"Readers see this night's {self.scored:,} scores: they passed their gate before the night stopped."
         if self.scored:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from monitoring.night import FEW_COVERS, Night, Raised
+from monitoring.night import Night, Raised
 from monitoring.stopped import Stopped
+from monitoring.without_model import without_model
 
 Light = Literal["green", "amber", "red"]
 LISTED = 3
@@ -26,7 +27,7 @@ def verdict(night: Night | Stopped) -> Verdict:
     if isinstance(night, Stopped):
         return Verdict("red", f"{night.sentence} {night.readers_see}", ())
     grave = _grave(night)
-    mild = [x for x in _told(night.firing) if x not in grave]
+    mild = _told(a for a in night.firing if a.text not in grave)
     causes = (*grave, *mild)
     if grave:
         return Verdict("red", _sentence("Do not use this night's scores before looking", causes), causes)
@@ -48,16 +49,7 @@ def _grave(night: Night) -> list[str]:
         causes.append("no policy was scored")
     if night.missing:
         causes.append(f"{night.missing:,} of {night.in_force:,} covers in force have no score")
-    return [*causes, *_without_model(night)]
-
-
-def _without_model(night: Night) -> list[str]:
-    """That the fallback gave every score, of the night or of a book."""
-    if night.scored and night.fallback == night.scored:
-        return ["every score is the fallback's, none the model's"]
-    modelled = {b.coverage for b in night.books if b.fallback < b.scored}
-    wholly = [b for b in night.books if b.fallback == b.scored and (b.scored >= FEW_COVERS or b.coverage not in modelled)]
-    return [f"every score of {b.coverage} in {b.currency} is the fallback's, none the model's" for b in wholly]
+    return [*causes, *without_model(night).values()]
 
 
 def _told(alerts: Iterable[Raised]) -> list[str]:

@@ -43,8 +43,8 @@ def entry(lake: Lake, version: int, table: str = CONSENTS) -> Path:
 
 
 def held(lake: Lake) -> dict[Path, int]:
-    """Times of change of all files but those of the log and of the lease."""
-    files = (x for x in Path(lake.root).rglob("*") if x.is_file() and not {"_logs", "_leases"} & set(x.parts))
+    """Times of change of all files but those of the log, of the lease and of the page, which says that the night was refused."""
+    files = (x for x in Path(lake.root).rglob("*") if x.is_file() and not {"_logs", "_leases", "_reports"} & set(x.parts))
     return {x: x.stat().st_mtime_ns for x in files}
 
 

@@ -1,13 +1,17 @@
 """An alert that a channel did not take is kept as owed in gold.alerts, and sent again by a rerun or by the next night."""
 
 import datetime as dt
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from pydantic import ValidationError
 
-from jobs.alerting import TABLE, raise_alerts
+from jobs.alerting import TABLE, expose, raise_alerts
 from lake.conf import Conf
-from lake.conf_sections import Channels
+from lake.conf_sections import Alerting, Channels
 from lake.delta import Lake
 from tests.jobs.test_page_job import context
 from tests.monitoring.test_channels import Listener, listening
@@ -50,3 +54,44 @@ def test_an_alert_that_a_channel_did_not_take_is_sent_again(lake: Lake, conf: Co
     # and then there is nothing more to send
     assert (told(D), slack.got, lines()) == ([], [], 1)
     assert lake.read(TABLE).select("rule", "text").collect()[0]["text"] == "3 of 90 covers in force have no score"
+
+
+@contextmanager
+def no_http() -> Iterator[str]:
+    """A port that answers, and not as a gateway does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(b"220 mail ready\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def exposed(conf: Conf, address: str) -> list[tuple[int, str]]:
+    alerts = conf.alerts.model_copy(update={"prometheus_push": address})
+    return [(c.exit_code, c.what) for c in expose(conf.model_copy(update={"alerts": alerts}), night())]
+
+
+def test_a_gateway_that_is_none_stops_nothing(conf: Conf) -> None:
+    with no_http() as address:
+        ((code, said),) = exposed(conf, address)
+    assert code == 5 and said.startswith(f"metrics did not reach {address}: BadStatusLine: ")
+    ((code, said),) = exposed(conf, "gateway:port")
+    assert code == 5 and said.startswith("metrics did not reach gateway:port: InvalidURL: ")
+
+
+@pytest.mark.parametrize("address", ["gateway:9091", "http://gateway:9091", "https://push.example:443/prom", "[::1]:9091"])
+def test_the_address_of_a_gateway(address: str) -> None:
+    assert Alerting(prometheus_push=address).prometheus_push == address
+
+
+@pytest.mark.parametrize("address", ["gateway:port", "gateway", "gateway:", "ftp://gateway:21", "a b:1", "gateway:123456"])
+def test_the_address_of_a_gateway_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="prometheus_push"):
+        Alerting(prometheus_push=address)

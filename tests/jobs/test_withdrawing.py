@@ -7,29 +7,32 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from jobs.catalog import NAMES
 from jobs.context import JobResult
 from jobs.exporting import export_scores
 from jobs.nights import Attempt, champion_of_record, read_nights, record
 from jobs.nights_history import lines
-from jobs.page import DATA, PAGE
-from jobs.stopped import facts
+from jobs.page import DATA, PAGE, put
+from jobs.stopped import Where, facts
 from jobs.withdrawing import withdraw
 from lake.conf import Conf
 from lake.conf_sections import Nightly
 from lake.delta import Lake
-from lake.errors import InputError, LakeError, NoChampion
+from lake.errors import InputError
 from registry.actors import Actor
-from tests.jobs.test_page_job import BEFORE, D, append, context, score
+from tests.jobs.test_page_job import BEFORE, D, append, score
 from tests.monitoring.test_page import night
+from tests.monitoring.test_page import stopped as stopped_page
+from tests.world import command, write_conf
 
 ANN = Actor("ann", verified=False, source="claimed")
 
 
 def ran(lake: Lake, date: dt.date, hour: int, version: str, since: dt.datetime = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)) -> None:
     at = since + dt.timedelta(hours=hour)
-    for job, detail in (("score", {"models": {"liability": ["m", version, "r"]}}), ("night", {})):
+    for job, detail in (("score", {"models": {"liability": ["m", version, "r"]}}), ("page", {"light": "green"}), ("night", {})):
         record(lake, Attempt(date, job, f"run{hour}", at, at), "finished", JobResult(2, "", detail))
 
 
@@ -65,7 +68,8 @@ def test_the_last_good_night_is_back(scored: Lake, conf: Conf) -> None:
     assert champion_of_record(scored, D) == {}
     assert champion_of_record(scored, BEFORE)["models"] == {"liability": ["m", "7", "r"]}
     found_lines = lines(scored.read("gold.nights").collect(), Nightly())
-    assert [x.status for x in found_lines] == ["withdrawn", "published"]
+    # red, and no scores of the night that readers could see
+    assert [(x.status, x.light, x.scores) for x in found_lines] == [("withdrawn", "red", None), ("published", "green", 2)]
 
     data, page = (conf.reports_path / "nights" / f"{D}" / name for name in (DATA, PAGE))
     assert json.loads(data.read_text())["withdrawn"] == "wrong model (ann)"
@@ -80,6 +84,52 @@ def test_the_last_good_night_is_back(scored: Lake, conf: Conf) -> None:
     assert read_nights(scored).previous_scores(after) == D
 
 
+def exposing(conf: Conf, tmp_path: Path) -> tuple[Conf, Path]:
+    path = tmp_path / "night.prom"
+    return conf.model_copy(update={"alerts": conf.alerts.model_copy(update={"prometheus_textfile": str(path)})}), path
+
+
+def test_prometheus_hears_of_it(scored: Lake, conf: Conf, tmp_path: Path) -> None:
+    mine, path = exposing(conf, tmp_path)
+    assert withdraw(scored, mine, D, "wrong model", ANN).complaints == ()
+    found = {f.name: f.samples[0].value for f in text_string_to_metric_families(path.read_text())}
+    assert found["telematics_night_light"] == 2
+    assert found["telematics_night_date_timestamp_seconds"] == dt.datetime(2026, 3, 2, tzinfo=dt.UTC).timestamp()
+    assert "telematics_covers_scored" not in found
+
+
+def test_prometheus_keeps_a_later_night_that_stopped(scored: Lake, conf: Conf, tmp_path: Path) -> None:
+    mine, path = exposing(conf, tmp_path)
+    after = D + dt.timedelta(days=1)
+    put(mine.reports_path, after, DATA, stopped_page(date=after).model_dump_json())
+    withdraw(scored, mine, D, "wrong model", ANN)
+    assert not path.exists()
+
+
+def test_a_page_of_a_newer_deployment_keeps_what_it_has_besides(scored: Lake, conf: Conf) -> None:
+    put(conf.reports_path, D, DATA, json.dumps(json.loads(night(date=D).model_dump_json()) | {"since_then": 1}))
+    withdraw(scored, conf, D, "wrong model", ANN)
+    data = json.loads((conf.reports_path / "nights" / f"{D}" / DATA).read_text())
+    assert (data["since_then"], data["withdrawn"]) == (1, "wrong model (ann)")
+
+
+def test_a_page_that_cannot_be_read_does_not_keep_the_scores(scored: Lake, conf: Conf) -> None:
+    put(conf.reports_path, D, DATA, "{")
+    (complaint,) = withdraw(scored, conf, D, "wrong model", ANN).complaints
+    assert complaint.what.startswith("the page does not say that the scores are withdrawn: ")
+    assert complaint.what.endswith(f"; `telematics nightly --date {D} --rerun --from-job score` makes it again")
+    assert dates(scored) == [BEFORE] * 2
+
+
+def test_the_night_says_that_it_was_withdrawn_and_what_scores_it_again(scored: Lake, conf: Conf, tmp_path: Path) -> None:
+    withdraw(scored, conf, D, "wrong model", ANN)
+    said = command(write_conf(tmp_path / "conf.yml", tmp_path), "nightly", "--date", f"{D}")
+    again = f"`telematics nightly --date {D} --rerun --from-job score` scores it again"
+    assert (said.code, said.out.strip()) == (
+        0, f"{D} is published and its scores were withdrawn: wrong model (ann); {again}",
+    ), said.err  # fmt: skip
+
+
 def test_a_night_that_stopped_after_its_scores_makes_them_again(lake: Lake, conf: Conf) -> None:
     append(lake, "gold.policy_scores", *(score(n, d, 100.0 + n) for d in (BEFORE, D) for n in (1, 2)))
     ran(lake, BEFORE, 1, "7")
@@ -89,8 +139,8 @@ def test_a_night_that_stopped_after_its_scores_makes_them_again(lake: Lake, conf
         record(lake, Attempt(D, job, "run", at, at), "finished", JobResult(2, ""))
     folder = conf.reports_path / "nights" / f"{D}"
     folder.mkdir(parents=True)
-    stopped = facts(context(lake, conf, D, BEFORE), "drift", LakeError("no frame"), read_nights(lake))
-    assert (stopped.scored, stopped.is_scored_by_this_run, stopped.finished) == (2, True, list(before_drift))
+    stopped = facts(Where(conf, D), stopped_page(date=D, job="drift", cause="no frame"), lake, read_nights(lake))
+    assert (stopped.scored, stopped.is_scored_by_this_run, stopped.finished) == (2, True, before_drift)
     (folder / DATA).write_text(stopped.model_dump_json())
 
     withdraw(lake, conf, D, "wrong model", ANN)
@@ -106,7 +156,7 @@ def test_a_stopped_page_names_scores_that_stand(scored: Lake, conf: Conf) -> Non
     withdraw(scored, conf, D, "wrong model", ANN)
     after = D + dt.timedelta(days=1)
     nights = read_nights(scored)
-    pages = [facts(context(scored, conf, date, BEFORE), "score", NoChampion("none"), nights) for date in (D, after)]
+    pages = [facts(Where(conf, date), stopped_page(date=date), scored, nights) for date in (D, after)]
     assert [p.last_published for p in pages] == [BEFORE] * 2
     assert [p.withdrawn for p in pages] == ["wrong model (ann)", None]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.errors import LakeError, LeaseHeld, LeaseLost
+from lake.errors import LakeError, LeaseHeld, LeaseLost, LeaseOver
 from lake.lease import KEPT, Held, Lease, is_over, myself, refuse_if_held, release_by_hand, stands
 from lake.lease_store import DiskStore, LeaseStore, S3Store
 from tests.servers import S3
@@ -76,8 +76,9 @@ def test_a_number_that_was_pruned_can_be_made_again_and_holds_nothing(store: Lea
     assert min(store.listing().ages_s) == holder.number - KEPT > 1
     late = Lease(store, record(), 1, nothing)
     assert store.create(1, b"{}")
-    with pytest.raises(LeaseLost, match=f"number {holder.number} was made after ours, 1"):
+    with pytest.raises(LeaseLost, match=f"number {holder.number} was made after ours, 1") as lost:
         late.check()
+    assert not isinstance(lost.value, LeaseOver)
     holder.check()
     holder.release()
 
@@ -92,13 +93,17 @@ def test_it_is_renewed_while_it_is_held_and_over_when_nobody_renews(store: Lease
     # a holder that stopped without a word: its thread renews no more
     lease._ended.set()
     time.sleep(5.2)
-    with pytest.raises(LeaseLost, match="it was over"):
+    with pytest.raises(LeaseOver, match="it was over"):
         lease.check()
     # over for the holder, and not yet for others: a request of the holder may be under way
     with pytest.raises(LeaseHeld):
         refuse_if_held(store, 3600.0)
     time.sleep(max(0.0, 6.0 + TAKEOVER_S + 2.0 + 1.1 - stands(store).age_s))
     take(store, record()).release()
+    # and once another has taken it, that is why
+    with pytest.raises(LeaseLost, match="was made after ours") as lost:
+        lease.check()
+    assert not isinstance(lost.value, LeaseOver)
 
 
 def test_the_watchdog_ends_the_work_of_a_lease_that_another_has(store: LeaseStore) -> None:

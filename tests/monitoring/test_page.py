@@ -191,6 +191,11 @@ def test_the_list_has_the_newest_night_first() -> None:
     assert "2 of 90 covers" in page
 
 
+def test_evidence_on_the_page_is_no_number_of_hundreds_of_digits() -> None:
+    page = render_night(night(shadows=[shadow(evidence=1e300), shadow(evidence=1_000_000.0), shadow(evidence=3.25)]), None, None)
+    assert [page.count(f'<td class="n">{x}<td class="n">20.00<') for x in ("over 1,000,000", "1,000,000", "3.25")] == [1, 1, 1]
+
+
 def test_figures_for_people() -> None:
     assert [amount(x) for x in (0.012345, 12.3456, 1234.5, None, -2.0)] == ["0.0123", "12.35", "1,234", "–", "−2"]
     assert percent(-0.0512) == "−5.1%"

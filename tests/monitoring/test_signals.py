@@ -7,9 +7,11 @@ import pytest
 
 from lake.conf import CONF_FOLDER
 from monitoring.alerting import Silence, decide
-from monitoring.night import Decision, Night, Source
+from monitoring.night import Decision, Night, Raised, Source
 from monitoring.rules import load_rules
+from monitoring.sequential import to_one
 from monitoring.signals import MAX_TEXT, MEASURES, moved, signals
+from monitoring.verdict import verdict
 from tests.monitoring.test_page import book, night, outcome, shadow, shift, source, stopped
 
 D = dt.date(2026, 3, 10)
@@ -53,6 +55,12 @@ def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) ->
         ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 4})]}, [("liability EUR", False)]),
         ("fallback_share", {"books": [book(fallbacks={"no_trips": 40, "no_consent": 5})]}, [("liability EUR", True)]),
         ("fallback_share", {"books": [book(scored=9, fallbacks={"no_trips": 9})]}, [("liability EUR", False)]),
+        ("no_model_price", {}, []),
+        ("no_model_price", {"books": [book(fallbacks={"no_trips": 89})]}, []),
+        ("no_model_price", {"books": [book(), book(coverage="theft", fallbacks={"no_trips": 90})]}, [("theft EUR", True)]),
+        ("no_model_price", {"fallbacks": {"no_trips": 90}, "books": [book(fallbacks={"no_trips": 90})]}, [("all", True)]),
+        # two covers of a coverage that has a price of the model are few
+        ("no_model_price", {"books": [book(), book(currency="CZK", scored=2, fallbacks={"no_trips": 2})]}, []),
         ("fallback_rise", {"books": [book(fallbacks={"no_trips": 44})]}, []),
         ("fallback_rise", fallen(149), [("liability EUR missing_feature", False)]),
         ("fallback_rise", fallen(150), [("liability EUR missing_feature", True)]),
@@ -144,6 +152,33 @@ def test_a_rise_of_the_fallback_says_of_whom_and_why() -> None:
     assert (one.value, one.limit) == (pytest.approx(0.39), 0.05)
     # volume explains neither: what a price is made of is told
     assert told(night(usual_records={"sim_phone": 1000.0}, **fallen(490))) == {"volume": "firing", "fallback_rise": "firing"}
+
+
+def test_evidence_beyond_a_million_is_said_so() -> None:
+    def texts(evidence: float) -> list[str]:
+        off = outcome(segment="fairness_group", value="g", evidence=evidence, off_since=D)
+        found = signals(night(outcomes=[off], shadows=[shadow(evidence=evidence)]), SHIPPED.limits)
+        return [s.text.rpartition("evidence ")[2] for s in found if s.measure in ("segment_bias", "challenger")]
+
+    assert texts(1234.5) == ["1,234 to 1"] * 2
+    # as large as to_one states it
+    assert texts(to_one(1e9)) == ["over 1,000,000 to 1"] * 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fallbacks": {"missing_feature": 5000}, "books": [book(scored=5000, fallbacks={"missing_feature": 5000})]},
+        {"books": [book(), *(book(coverage=x, fallbacks={"no_trips": 90}) for x in ("theft", "collision"))]},
+    ],
+)
+def test_what_is_red_for_want_of_the_models_prices_wakes_somebody_and_is_said_once(changes: dict[str, Any]) -> None:
+    one = night(**changes)
+    alerts = [a for a in decide(SHIPPED.each(), signals(one, SHIPPED.limits), [], [], D, []) if a.severity == "critical"]
+    assert {(a.rule, a.state) for a in alerts} == {("no_model_price", "firing")}
+    raised = [Raised(**{k: v for k, v in vars(a).items() if k in Raised.model_fields}) for a in alerts]
+    found = verdict(one.model_copy(update={"alerts": raised}))
+    assert (found.light, sorted(found.causes)) == ("red", sorted(a.text for a in alerts))
 
 
 def test_a_file_that_is_refused_every_night_does_not_hide_drift() -> None:
