@@ -23,7 +23,7 @@ DRIFT = Table(
         Column("shift", "double", "", "current_mean - reference_mean"),
         Column("shift_lower", "double", "", "lower end of the 99.9 % interval"),
         Column("shift_upper", "double", "", "upper end of the 99.9 % interval"),
-        Column("p_value", "double", "", "of as much where nothing changed (of a PSI by its likelihood ratio); null where it has none"),
+        Column("p_value", "double", "", "chance of as much where nothing changed; null where it has none"),
     ),
     key=("score_date", "kind", "column"),
     partition_by=("score_date",),
