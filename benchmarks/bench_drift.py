@@ -1,13 +1,14 @@
 """Alerts on drift where nothing changed, and where something did: histograms are drawn, everything after them is the product's.
 
-Nights hang together as features of 28 days do: each vehicle's value is drawn anew with probability 1/28 a night. A champion's
-reference is drawn once, and looked at for NIGHTS_A_CHAMPION nights after those that persistence needs, so that the luck of a
-reference is in the figures. Nights of one champion are no independent trials: the limit is over champions.
+Nights hang together as features of 28 days do: each vehicle's value is drawn anew with probability 1/28 a night. Of a champion
+one night is looked at, with the nights before it that persistence asks for, so trials are independent, the luck of a reference is
+in each, and Clopper and Pearson's limit of a share is exact.
 """
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +16,16 @@ from scipy.stats import beta, norm
 
 from benchmarks.measure import Row
 from lake.conf import CONF_FOLDER
-from monitoring.alerting import Alert, Past, Rule, Signal, decide
+from monitoring.alerting import Alert, Past, Rule, Signal, decide, significant
 from monitoring.binning import Bins, Summary
 from monitoring.drift import Drift, Monitored, Side, compare
 from monitoring.rules import load_rules
 
 FEATURES, CELLS, WINDOW_DAYS = 60, 10, 28
-NIGHTS, NIGHTS_A_CHAMPION = 5_000, 10
-DRAWS = 10_000
-SIZES = (200, 2_000, 20_000)
-"""Vehicles: below 558 the null's quantile is the larger threshold, above it the effect of .10."""
+NIGHTS = 5_000
+SIZES = ((50, 50), (100, 100), (100, 20_000), (200, 200), (2_000, 2_000), (20_000, 20_000))
+"""Vehicles of the night and of the frame: with less than 558 on both sides chance is the larger threshold, with more the effect
+of .10."""
 SHIFT_SD, RUNS, BY_NIGHT, WEEKS = 0.5, 400, 5, 8
 START = dt.date(2026, 1, 1)
 BINS = Bins(tuple(norm.ppf(np.arange(1, CELLS) / CELLS)), 0.0)
@@ -36,36 +37,36 @@ def run() -> list[Row]:
     """Nights with an alert though nothing changed, by their upper 95 % limit, and shifts found in time."""
     rules = load_rules(CONF_FOLDER / "alerts.yaml").each()
     rows = []
-    for size in SIZES:
-        alarmed = _quiet(next(r for r in rules if r.name == "feature_drift"), size)
-        limit = upper_limit(alarmed, size)
-        champions = f"{sum(n > 0 for n in alarmed)} of {len(alarmed)} champions"
-        print(f"  {size:,} vehicles: {sum(alarmed)} of {NIGHTS:,} nights with an alert, of {champions}")
-        what = f"{NIGHTS:,} nights without change, {FEATURES} features, {size:,} vehicles: upper limit; peer: 1 %"
-        rows.append(Row(what, 100 * limit, 1.0, "%", ""))
+    watched = next(r for r in rules if r.name == "feature_drift")
+    for night, frame in SIZES:
+        alarmed = sum(_quiet(watched, night, frame))
+        print(f"  {night:,} vehicles, {frame:,} in the frame: {alarmed} of {NIGHTS:,} nights with an alert")
+        what = f"{NIGHTS:,} nights without change, {FEATURES} features, {night:,} vehicles, {frame:,} in the frame"
+        rows.append(Row(f"{what}: upper limit; peer: 1 %", 100 * upper_limit(alarmed, NIGHTS), 1.0, "%", ""))
     found = sum(_found(next(r for r in rules if r.name == "daily_drift"), seed) for seed in range(RUNS))
     what = f"daily values of 20,000 policies shifted by half a standard deviation: told by night {BY_NIGHT}; peer: 95 %"
     return [*rows, Row(what, 100 * found / RUNS, 95.0, "%", "")]
 
 
-def upper_limit(alarmed: list[int], seed: int) -> float:
-    """The upper 95 % limit of the share of nights with an alert, from the alarmed nights of each champion: a bootstrap over
-    champions where some have any; where none has, Clopper and Pearson's for champions, none of whose nights was alarmed."""
-    if not any(alarmed):
-        return float(beta.ppf(0.95, 1, len(alarmed)))
-    draws = np.random.default_rng(seed).choice(alarmed, (DRAWS, len(alarmed)))
-    return float(np.quantile(draws.mean(axis=1), 0.95)) / NIGHTS_A_CHAMPION
+def upper_limit(alarmed: int, nights: int) -> float:
+    """The exact upper 95 % limit of a share (Clopper and Pearson 1934)."""
+    return float(beta.ppf(0.95, alarmed + 1, nights - alarmed))
 
 
-def _quiet(rule: Rule, size: int) -> list[int]:
-    """Alarmed nights of each champion, of NIGHTS_A_CHAMPION without change."""
-    random, alarmed = np.random.default_rng(size), []
-    for _ in range(NIGHTS // NIGHTS_A_CHAMPION):
-        reference = random.multinomial(size, EVEN, size=FEATURES)
-        nights = (_signals(rule, reference, x, size, size) for x in _moving_on(random, size, rule.of - 1 + NIGHTS_A_CHAMPION))
-        told = [any(a.state == "firing" for a in alerts) for alerts in _told(rule, nights)]
-        alarmed.append(sum(told[-NIGHTS_A_CHAMPION:]))
-    return alarmed
+def _quiet(rule: Rule, night: int, frame: int) -> Iterator[bool]:
+    """Whether somebody is told on a night without change, of each of as many champions."""
+    random = np.random.default_rng((night, frame))
+    for _ in range(NIGHTS):
+        reference = random.multinomial(frame, EVEN, size=FEATURES)
+        nights = list(_moving_on(random, night, rule.of))
+        seen = partial(_signals, rule, reference, before=frame, now=night)
+        # nobody is told of a night on which nothing is beyond, whatever the nights before it were
+        yield bool(significant(rule, seen(nights[-1]))) and _firing(rule, map(seen, nights))
+
+
+def _firing(rule: Rule, nights: Iterator[list[Signal]]) -> bool:
+    *_, last = _told(rule, nights)
+    return any(a.state == "firing" for a in last)
 
 
 def _moving_on(random: np.random.Generator, size: int, nights: int) -> Iterator[Counts]:
@@ -73,7 +74,7 @@ def _moving_on(random: np.random.Generator, size: int, nights: int) -> Iterator[
     for _ in range(nights):
         yield counts
         leaving = random.binomial(counts, 1 / WINDOW_DAYS)
-        counts = counts - leaving + np.array([random.multinomial(n, EVEN) for n in leaving.sum(axis=1)])
+        counts = counts - leaving + random.multinomial(leaving.sum(axis=1), EVEN)
 
 
 def _found(rule: Rule, seed: int) -> bool:

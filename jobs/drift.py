@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from importlib import import_module
 
 import pandas as pd
@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from jobs.context import JobContext, JobResult
 from jobs.drift_daily import daily_drifts
+from jobs.drift_reference import Model, Reference, frame_of, reference_of
 from jobs.drift_sums import CURRENT, REFERENCE, sample, summaries, vehicles
 from jobs.nights import champion_of_record
 from lake.delta import Lake
-from lake.errors import LakeError
 from lake.features import FEATURES
 from lake.storage import keep
 from lake.tables import DRIFT, SCORES
@@ -34,20 +34,6 @@ REASON_ROWS = 2_000
 _SAMPLE_KEY = ("policy_id", "vehicle_id", "coverage", "as_of_date")
 
 
-@dataclass(frozen=True)
-class Model:
-    """A champion that scored the night: one per coverage."""
-
-    coverage: str
-    model_name: str
-    model_version: str
-    mlflow_run_id: str
-    feature_version: str
-    frame_hash: str
-    scored: int
-    """Rows of the night."""
-
-
 def run(ctx: JobContext) -> JobResult:
     """Publish gold.drift for the date, and Evidently's report below nights/<date>. Nothing to do where no policy was scored
     by a model, and of a champion that was imported without its frame only yesterday against its weekday. Raises LakeError where a
@@ -58,27 +44,9 @@ def run(ctx: JobContext) -> JobResult:
     if not models:
         return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
     elsewhere = [m for m in models if came_without_frame(ctx, m)]
-    models = [m for m in models if m not in elsewhere]
-    if not models:
-        return _published(ctx, daily_drifts(ctx), f"; {', '.join(m.model_name for m in elsewhere)} came without a frame")
-    scores = scores.where(F.col("coverage").isin([m.coverage for m in models]))
-    columns = monitored({m.feature_version for m in models})
-    current = current_rows(ctx, scores)
-    reference = reference_rows(ctx.lake, models)
-    scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
-    # a row of the frame stands for as much of the book as it was insured; tonight each cover is in force
-    drawn = sample(reference, _SAMPLE_KEY, F.col("exposure_years"))
-    current_sample = sample(current, _SAMPLE_KEY, F.lit(1.0))
-    reference_sample = _with_predictions(models, scorers, drawn)
-    drifts = _drifts(columns, reference, current, reference_sample)
-    every = [*drifts, *daily_drifts(ctx), *_reasons(models, scorers, reference_sample, current_sample)]
-    folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
-    write_report(folder, f"{ctx.date}", reference_sample, current_sample, drifts)
-    keep(folder, kept)
-    return _published(ctx, every)
-
-
-def _published(ctx: JobContext, every: list[Drift], beside: str = "") -> JobResult:
+    with_frame = [m for m in models if m not in elsewhere]
+    every = [*(_against_frames(ctx, with_frame, scores) if with_frame else ()), *daily_drifts(ctx)]
+    beside = f"; {', '.join(m.model_name for m in elsewhere)} came without a frame" if elsewhere else ""
     if not every:
         return JobResult(0, f"nothing to compare{beside}")
     df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
@@ -86,6 +54,25 @@ def _published(ctx: JobContext, every: list[Drift], beside: str = "") -> JobResu
     gone = [d.column for d in every if d.drifted]
     named = f": {', '.join(gone[:5])}" if gone else ""
     return JobResult(rows, f"{len(gone)} of {rows} columns drifted{named}{beside}", {"drifted": gone})
+
+
+def _against_frames(ctx: JobContext, models: list[Model], scores: DataFrame) -> list[Drift]:
+    """Features, predictions and reasons of what these models scored, each against its frame; and Evidently's report of them."""
+    columns = monitored({m.feature_version for m in models})
+    current = current_rows(ctx, scores.where(F.col("coverage").isin([m.coverage for m in models])))
+    frames = {m: frame_of(ctx.lake, m) for m in models}
+    scorers = {m.coverage: load(ctx.conf, m.model_name, m.model_version, m.mlflow_run_id).scorer for m in models}
+    stale_days = champion_of_record(ctx.lake, ctx.date).get("stale_device_days")
+    reference = reference_of(frames, {c: s.spec for c, s in scorers.items()}, stale_days)
+    # a row of the frame stands for as much of the book as it was insured; tonight each cover is in force
+    drawn = reference.drawn(_SAMPLE_KEY, F.col("exposure_years"))
+    current_sample = sample(current, _SAMPLE_KEY, F.lit(1.0))
+    reference_sample = _with_predictions(scorers, drawn)
+    drifts = _drifts(columns, reference, current, reference_sample)
+    folder, kept = ctx.conf.reports_path / "nights" / f"{ctx.date}", ctx.conf.kept(f"_reports/nights/{ctx.date}")
+    write_report(folder, f"{ctx.date}", reference_sample, current_sample, drifts)
+    keep(folder, kept)
+    return [*drifts, *_reasons(models, scorers, reference_sample, current_sample)]
 
 
 def came_without_frame(ctx: JobContext, model: Model) -> bool:
@@ -132,26 +119,8 @@ def current_rows(ctx: JobContext, scores: DataFrame) -> DataFrame:
     return scored.join(features, on=["vehicle_id", "feature_version"], how="inner")
 
 
-def reference_rows(lake: Lake, models: list[Model]) -> DataFrame:
-    """Each champion's frame, its coverage only, without vehicles that had not driven: those are scored by the fallback."""
-    frames = []
-    for m in models:
-        name = f"frames.{m.frame_hash}"
-        if not lake.exists(name):
-            raise LakeError(f"{name}, the frame of {m.model_name} version {m.model_version}, is not in the lake at {lake.root}")
-        driven = (F.col("coverage") == m.coverage) & (F.col("km_365") > 0)
-        frames.append(lake.read(name).where(driven))
-    together = frames[0]
-    for frame in frames[1:]:
-        # champions of two feature versions
-        together = together.unionByName(frame, allowMissingColumns=True)
-    return together
-
-
-def _with_predictions(models: list[Model], scorers: dict[str, Scorer], rows: pd.DataFrame) -> pd.DataFrame:
+def _with_predictions(scorers: dict[str, Scorer], rows: pd.DataFrame) -> pd.DataFrame:
     """The sample of the frame with what each champion predicts for its coverage."""
-    if rows.empty:
-        raise LakeError(f"frames {', '.join(m.frame_hash[:12] for m in models)} hold no vehicle that has driven")
     parts = [predictions(scorers[str(coverage)], part) for coverage, part in rows.groupby("coverage")]
     return rows.join(pd.concat(parts))
 
@@ -170,18 +139,14 @@ def _contributions(scorer: Scorer, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drifts(
-    columns: tuple[Monitored, ...], reference: DataFrame, current: DataFrame, reference_sample: pd.DataFrame
+    columns: tuple[Monitored, ...], reference: Reference, current: DataFrame, reference_sample: pd.DataFrame
 ) -> list[Drift]:
     bins = {c.name: bins_of(reference_sample[c.name].to_numpy(dtype=float)) for c in columns}
-    features = [c.name for c in columns if c.kind == "feature"]
-    found = summaries(reference.select(F.lit(REFERENCE).alias("side"), *features), {n: bins[n] for n in features})
-    found |= summaries(current.select(F.lit(CURRENT).alias("side"), *(c.name for c in columns)), bins)
-    for n in PREDICTIONS:
-        found[REFERENCE, n] = summarise(reference_sample[n].to_numpy(dtype=float), bins[n])
-    cars = vehicles(reference, current)
-    sampled = reference_sample["vehicle_id"].nunique()
+    before = reference.summaries({c.name: bins[c.name] for c in columns if c.kind == "feature"})
+    before |= {n: summarise(reference_sample[n].to_numpy(dtype=float), bins[n]) for n in PREDICTIONS}
+    now = summaries(current.select(F.lit(CURRENT).alias("side"), *bins), bins)
+    cars = vehicles(reference.rows, current)
+    seen = {"feature": reference.independent(cars[REFERENCE]), "prediction": reference_sample["vehicle_id"].nunique()}
     return [
-        compare(c, bins[c.name], Side(found[REFERENCE, c.name], cars[REFERENCE] if c.kind == "feature" else sampled),
-                Side(found[CURRENT, c.name], cars[CURRENT]))
-        for c in columns
-    ]  # fmt: skip
+        compare(c, bins[c.name], Side(before[c.name], seen[c.kind]), Side(now[CURRENT, c.name], cars[CURRENT])) for c in columns
+    ]

@@ -14,11 +14,11 @@ UNIFORM_BITS = 53
 """As many as a double holds exactly."""
 
 
-def sample(rows: DataFrame, key: tuple[str, ...], weight: Column) -> pd.DataFrame:
-    """At most SAMPLE_ROWS rows, drawn without replacement by weight: those with the least -ln(u) / weight (Efraimidis and
+def sample(rows: DataFrame, key: tuple[str, ...], weight: Column, most: int = SAMPLE_ROWS) -> pd.DataFrame:
+    """At most so many rows, drawn without replacement by weight: those with the least -ln(u) / weight (Efraimidis and
     Spirakis 2006), u in (0, 1) from a hash of the row's key, so that every run draws the same ones."""
     u = (F.pmod(F.xxhash64(*key), F.lit(2**UNIFORM_BITS)) + F.lit(0.5)) / F.lit(2.0**UNIFORM_BITS)
-    return rows.orderBy(F.try_divide(-F.ln(u), weight).asc_nulls_last(), *key).limit(SAMPLE_ROWS).toPandas()
+    return rows.orderBy(F.try_divide(-F.ln(u), weight).asc_nulls_last(), *key).limit(most).toPandas()
 
 
 def summaries(rows: DataFrame, bins: dict[str, Bins]) -> dict[tuple[str, str], Summary]:

@@ -1,13 +1,13 @@
 """The small aggregates that the page of a night is made of, read from published tables."""
 
 import datetime as dt
-from statistics import median
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from expectations.row_rules import POSITION_IS_NOT_KEPT
+from jobs import page_volume
 from jobs.catalog import NAMES
 from jobs.context import JobContext, cores
 from jobs.nights import read_nights
@@ -31,7 +31,6 @@ MOVES = (0.05, 0.10, 0.25)
 """Relative changes whose policies are counted, as in the champion diff."""
 PERSISTENCE_NIGHTS = 5
 ATTEMPT = ("night_date", "job", "status", "started_at", "finished_at", "seconds")
-VOLUME_NIGHTS, LEAST_NIGHTS = 7, 3
 SHOWN_REASONS = 3
 
 
@@ -156,17 +155,14 @@ def strongest(every: list[Shift]) -> list[Shift]:
 
 
 def usual_records(ctx: JobContext) -> dict[str, float]:
-    """Median of what a source brought on the last VOLUME_NIGHTS nights before this one, for sources that bring something most
-    nights; nothing before there were LEAST_NIGHTS."""
-    since = ctx.date - VOLUME_NIGHTS * dt.timedelta(days=1)
+    """What each source would bring tonight as it usually does."""
+    since = ctx.date - page_volume.WEEKS * WEEK
     before = F.col("batch_date").between(F.lit(since), F.lit(ctx.date - dt.timedelta(days=1)))
-    sums = ctx.lake.read("bronze.ledger").where(before).groupBy("source", "batch_date").agg(F.sum("read").alias("n")).collect()
-    published = [d for d in read_nights(ctx.lake).published if since <= d < ctx.date]
-    if len(published) < LEAST_NIGHTS:
-        return {}
-    by_night = {(r["source"], r["batch_date"]): r["n"] or 0 for r in sums}
-    found = {source: median(by_night.get((source, d), 0) for d in published) for source in sorted({s for s, _ in by_night})}
-    return {source: float(n) for source, n in found.items() if n > 0}
+    by = ctx.lake.read("bronze.ledger").where(before).groupBy("source", "target", "batch_date")
+    brought: dict[str, page_volume.Brought] = {}
+    for r in by.agg(F.sum("read").alias("n")).collect():
+        brought.setdefault(r["source"], page_volume.Brought(r["target"], {})).by_night[r["batch_date"]] = r["n"] or 0
+    return page_volume.usual(brought, [d for d in read_nights(ctx.lake).published if since <= d < ctx.date], ctx.date)
 
 
 def attempts(ctx: JobContext) -> list[Row]:

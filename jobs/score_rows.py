@@ -15,6 +15,7 @@ from registry.store import CHAMPION
 from training.artefacts import digest
 from training.reasons import DECIMALS
 from training.scorer import OUTPUTS, Scorer
+from training.scorer_spec import ScorerSpec
 from transforms.exposure import COVER_KEY
 
 NO_CONSENT, NO_TRIPS, STALE_DEVICE, MISSING_FEATURE = "no_consent", "no_trips", "stale_device", "missing_feature"
@@ -87,7 +88,7 @@ def score_batch(scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = Non
     """Score rows of COVER_KEY, consented and features; those of which one of FALLBACKS holds get the declared fallback, and
     nothing observed is stated about those without consent."""
     rows = rows.reset_index(drop=True)
-    why = fallback_reasons(scorer, rows, stale_days)
+    why = fallback_reasons(scorer.spec, rows, stale_days)
     modelled = why == ""
     parts = [scorer.score(rows[modelled])] if modelled.any() else []
     others = rows.index[~modelled]
@@ -110,7 +111,7 @@ def shadow_batch(scoring: Scoring, rows: pd.DataFrame, stale_days: int | None = 
 
 def _shadowed(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None) -> pd.DataFrame:
     own = _own_features(scoring, rows)
-    why = fallback_reasons(scorer, own, stale_days)
+    why = fallback_reasons(scorer.spec, own, stale_days)
     modelled = why == ""
     scored = pd.DataFrame({x: scorer.fallback()[x] for x in SHADOWED}, index=own.index)
     if modelled.any():
@@ -129,13 +130,13 @@ def _own_features(scoring: Scoring, rows: pd.DataFrame) -> pd.DataFrame:
     return kept.rename(columns=own)
 
 
-def fallback_reasons(scorer: Scorer, rows: pd.DataFrame, stale_days: int | None = None) -> Texts:
+def fallback_reasons(spec: ScorerSpec, rows: pd.DataFrame, stale_days: int | None = None) -> Texts:
     """Why each row gets the declared fallback, empty where the model scores it. `stale_days`: a window of the distance; without
     any in it the device is stale."""
     consented = rows["consented"].to_numpy(dtype=bool)
     driven = _distance(rows, "km_365") > 0
     stale = np.zeros(len(rows), dtype=bool) if stale_days is None else ~(_distance(rows, f"km_{stale_days}") > 0)
-    return np.select([~consented, ~driven, stale, scorer.unlearned(rows)], FALLBACKS, default="")
+    return np.select([~consented, ~driven, stale, spec.unlearned(rows)], FALLBACKS, default="")
 
 
 def _distance(rows: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:

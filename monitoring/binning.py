@@ -28,13 +28,14 @@ class Bins:
 
 @dataclass(frozen=True)
 class Summary:
-    """Additive facts of a column: `total` and `squares` are about the bins' centre, `rows` includes missing ones."""
+    """Additive facts of a column: `total` and `squares` are about the bins' centre, `rows` includes missing ones. Counts but
+    that of the rows may be weighted."""
 
     rows: int
-    missing: int
+    missing: float
     total: float
     squares: float
-    histogram: tuple[int, ...]
+    histogram: tuple[float, ...]
 
     def __add__(self, other: "Summary") -> "Summary":
         bins = tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True))
@@ -43,7 +44,7 @@ class Summary:
         )
 
     @property
-    def seen(self) -> int:
+    def seen(self) -> float:
         """Rows with a value."""
         return self.rows - self.missing
 
@@ -57,6 +58,24 @@ class Summary:
         if self.seen < 2:
             return 0.0
         return max(self.squares - self.total**2 / self.seen, 0.0) / (self.seen - 1)
+
+
+Strata = list[tuple[Summary, float]]
+"""With the share of the whole that each is to have; shares add up to 1."""
+
+
+def weighted(strata: Strata) -> Summary:
+    """Strata together as if each had been seen in its share (post-stratification); the number of rows stays."""
+    rows = sum(s.rows for s, _ in strata)
+    factors = [(s, share * rows / s.rows) for s, share in strata]
+    missing, total, squares = (sum(getattr(s, x) * w for s, w in factors) for x in ("missing", "total", "squares"))
+    histogram = tuple(sum(cell) for cell in zip(*([n * w for n in s.histogram] for s, w in factors), strict=True))
+    return Summary(rows, missing, total, squares, histogram)
+
+
+def effective_share(strata: list[tuple[int, float]]) -> float:
+    """How much of strata (rows, share) is left once they are weighted: (sum of weights)^2 / (n sum of weights^2), Kish 1965."""
+    return 1 / (sum(n for n, _ in strata) * sum(share**2 / n for n, share in strata))
 
 
 def bins_of(reference: Floats) -> Bins:

@@ -9,7 +9,7 @@ from monitoring.binning import Bins, Summary
 
 PSI_EFFECT = 0.10
 """Population stability index from which a change is large enough to matter: the usual rule of thumb. It is not evidence by
-itself, for with few rows chance alone exceeds it; the null's quantile is asked for besides."""
+itself, for with few rows chance alone exceeds it, which is asked besides."""
 CONFIDENCE = 0.999
 Z_999 = 3.2905267314919255
 """Standard normal quantile of a two-sided 99.9 % interval."""
@@ -62,35 +62,40 @@ class Drift:
 
 def compare(column: Monitored, bins: Bins, reference: Side, current: Side) -> Drift:
     """PSI with its threshold, and the shift of the mean with its 99.9 % interval (unpaired, so conservative where the same
-    vehicles are on both sides)."""
+    vehicles are on both sides). Drifted: the index reaches its threshold, and chance makes as much in .1 % of cases at most."""
     statistic, cells = psi(reference.summary, current.summary)
     threshold = max(PSI_EFFECT, null_quantile(cells, reference.independent, current.independent))
+    chance = p_value(reference, current)
+    drifted = rounded(statistic) >= rounded(threshold) and chance is not None and chance <= 1 - CONFIDENCE
     before, after = reference.summary.mean(bins), current.summary.mean(bins)
     shift, lower, upper = _shift(before, after, reference, current)
     return Drift(
         column=column.name, kind=column.kind, unit=column.unit, method=METHOD, statistic=rounded(statistic),
-        threshold=rounded(threshold), drifted=rounded(statistic) >= rounded(threshold),
-        reference_rows=reference.summary.rows, current_rows=current.summary.rows,
-        reference_mean=_maybe(before), current_mean=_maybe(after), shift=shift, shift_lower=lower, shift_upper=upper,
-        p_value=p_value(statistic, cells, reference.independent, current.independent),
+        threshold=rounded(threshold), drifted=drifted, reference_rows=reference.summary.rows,
+        current_rows=current.summary.rows, reference_mean=_maybe(before), current_mean=_maybe(after), shift=shift,
+        shift_lower=lower, shift_upper=upper, p_value=chance,
     )  # fmt: skip
 
 
 def psi(reference: Summary, current: Summary) -> tuple[float, int]:
     """(population stability index, number of cells that hold anything), missing values being one cell."""
-    counts = zip((*reference.histogram, reference.missing), (*current.histogram, current.missing), strict=True)
-    pairs = [(max(float(a), EMPTY_CELL), max(float(b), EMPTY_CELL)) for a, b in counts if a or b]
+    pairs = [(max(a, EMPTY_CELL), max(b, EMPTY_CELL)) for a, b in _cells(reference, current)]
     total_a, total_b = sum(a for a, _ in pairs), sum(b for _, b in pairs)
     shares = [(a / total_a, b / total_b) for a, b in pairs]
     return sum((p - q) * log(p / q) for p, q in shares), len(shares)
 
 
-def null_quantile(cells: int, reference_rows: int, current_rows: int) -> float:
-    """99.9 % quantile of the PSI where nothing changed: (1/N + 1/M) times chi-squared with cells - 1 degrees of freedom,
-    whose mean is (B - 1)(1/N + 1/M)."""
-    if cells < 2 or not reference_rows or not current_rows:
+def _cells(reference: Summary, current: Summary) -> list[tuple[float, float]]:
+    counts = zip((*reference.histogram, reference.missing), (*current.histogram, current.missing), strict=True)
+    return [(a, b) for a, b in counts if a or b]
+
+
+def null_quantile(cells: int, reference_vehicles: int, current_vehicles: int) -> float:
+    """99.9 % quantile of the PSI where nothing changed, among many vehicles: (1/N + 1/M) times chi-squared with cells - 1
+    degrees of freedom, whose mean is (B - 1)(1/N + 1/M). Among few its tail is longer: `p_value` is asked besides."""
+    if cells < 2 or not reference_vehicles or not current_vehicles:
         return 0.0
-    return _chi2_quantile(cells - 1) * (1 / reference_rows + 1 / current_rows)
+    return _chi2_quantile(cells - 1) * (1 / reference_vehicles + 1 / current_vehicles)
 
 
 @cache
@@ -100,13 +105,36 @@ def _chi2_quantile(freedom: int) -> float:
     return float(chi2.ppf(CONFIDENCE, freedom))
 
 
-def p_value(statistic: float, cells: int, reference_rows: int, current_rows: int) -> float | None:
-    """Probability of as large a PSI where nothing changed, by the distribution of `null_quantile`; None where it has none."""
-    if cells < 2 or not reference_rows or not current_rows:
+def p_value(reference: Side, current: Side) -> float | None:
+    """Probability of distributions as far apart where nothing changed; None where there is nothing to compare.
+
+    It is that of the likelihood ratio G of the sides' shares, each of as many vehicles as it has, with Williams' correction
+    (Biometrika 63, 1976), by chi-squared with cells - 1 degrees of freedom. G is the PSI over 1/N + 1/M to the second order,
+    but keeps to its chi-squared among few vehicles, where one in ten thousand of the PSI's is six to nine (N or M of 100).
+    """
+    n, m = reference.independent, current.independent
+    pairs = _cells(reference.summary, current.summary)
+    if len(pairs) < 2 or not n or not m:
         return None
     from scipy.special import chdtrc
 
-    return float(chdtrc(cells - 1, statistic / (1 / reference_rows + 1 / current_rows)))
+    before, after = n / reference.summary.rows, m / current.summary.rows
+    found = [(a * before, b * after) for a, b in pairs]
+    return float(chdtrc(len(found) - 1, _likelihood_ratio(found, n, m) / _williams([a + b for a, b in found], n, m)))
+
+
+def _likelihood_ratio(cells: list[tuple[float, float]], n: int, m: int) -> float:
+    """G: twice the log-likelihood of each side by its own shares less that by the shares of both."""
+    expected = ((a, (a + b) * n / (n + m)) for a, b in cells), ((b, (a + b) * m / (n + m)) for a, b in cells)
+    return max(0.0, 2 * sum(seen * log(seen / mean) for side in expected for seen, mean in side if seen))
+
+
+def _williams(totals: list[float], n: int, m: int) -> float:
+    """What G is divided by, so that its mean is chi-squared's. A cell counts as one expected vehicle on the smaller side at
+    least: a lone value that was never observed would otherwise hide what all the others say."""
+    both, least = n + m, (n + m) / min(n, m)
+    rarity = sum(both / max(t, least) for t in totals) - 1
+    return 1 + (both / n + both / m - 1) * rarity / (6 * both * (len(totals) - 1))
 
 
 def _shift(

@@ -8,6 +8,8 @@ AGAINST_FRAME = ("feature", "prediction")
 """Kinds of drift that are held against the champion's frame."""
 FEW_COVERS = 10
 """Fewer of a book on the fallback are not worth a message, unless no cover of its coverage has a price of the model."""
+SOME = 1.0
+"""Usual records of a source of which only that it brings any is expected."""
 OUTCOMES = 40
 """Segments shown; alerts look at all."""
 
@@ -188,7 +190,7 @@ class Night(Facts):
     watched: list[Shift] = []
     """Every watched column; `shifts` are the strongest."""
     usual_records: dict[str, float] = {}
-    """Median of the records a source brought on the last nights."""
+    """Records that a source brings on such a night, SOME where it is only expected to bring any."""
     cached_models: list[str] = []
     """Versions that scored from the cache, for MLflow did not answer."""
     deadline: str | None = None

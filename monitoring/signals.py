@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitoring.alerting import Signal
-from monitoring.night import FEW_COVERS, Book, Night, Shift
+from monitoring.night import FEW_COVERS, SOME, Book, Night, Shift
 from monitoring.stopped import Stopped
 from monitoring.without_model import ALL, without_model
 
@@ -41,7 +41,8 @@ def _volume(night: Night, limits: "Limits") -> Iterable[Signal]:
     brought, every = {s.source: s.read for s in night.sources}, sum(night.usual_records.values())
     for source, usual in night.usual_records.items():
         share = brought.get(source, 0) / usual
-        text = f"{source} brought {brought.get(source, 0):,} records, usually {usual:,.0f}"
+        wont = "some" if usual == SOME else f"{usual:,.0f}"
+        text = f"{source} brought {brought.get(source, 0):,} records, usually {wont}"
         explains = (1 - share) * usual >= limits.explains * every
         yield Signal("volume", source, share < limits.volume, text, share, limits.volume, explains=explains)
 
@@ -89,7 +90,8 @@ def _mean_price(night: Night, limits: "Limits") -> Iterable[Signal]:
     for book in night.books:
         if book.change is not None:
             text = f"the mean price of {book.coverage} in {book.currency} moved by {book.change:+.1%} in a night"
-            beyond = abs(book.change) > limits.mean_change
+            # of a few covers, one whose price moved or that came anew moves the mean
+            beyond = abs(book.change) > limits.mean_change and book.scored >= FEW_COVERS
             yield Signal("mean_price", f"{book.coverage} {book.currency}", beyond, text, book.change, limits.mean_change)
 
 

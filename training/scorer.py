@@ -108,15 +108,6 @@ class Scorer:
         by_severity = self.explainers[1].explained(x, s.severity_base_margin)[1]
         return pd.DataFrame(by_frequency + by_severity, columns=s.names, index=rows.index)
 
-    def unlearned(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        """Rows in which a feature is not observed that always was in training: which way its splits send such a row was never
-        learned. One with credibility is drawn to its mean instead, which was."""
-        found = np.zeros(len(rows), dtype=bool)
-        for f in self.spec.features:
-            if f.ever_missing is False and f.shrinkage is None and f.name in rows:
-                found |= rows[f.name].isna().to_numpy()
-        return found
-
     def _levels(self, frequency: Floats, severity: Floats, offset: Floats) -> dict[str, Floats]:
         s = self.spec
         ln_frequency = frequency + np.log(s.alpha_frequency)

@@ -104,6 +104,20 @@ class ScorerSpec(BaseModel):
         return list(dict.fromkeys([*self.names, *shrunk_by, *([self.offset] if self.offset else [])]))
 
     @property
+    def always_observed(self) -> list[str]:
+        """Features that were never missing in training, so that which way their splits send such a row was never learned. One
+        with credibility is drawn to its mean instead, which was."""
+        return [f.name for f in self.features if f.ever_missing is False and f.shrinkage is None]
+
+    def unlearned(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Rows in which one of `always_observed` is missing."""
+        found = np.zeros(len(rows), dtype=bool)
+        for name in self.always_observed:
+            if name in rows:
+                found |= rows[name].isna().to_numpy()
+        return found
+
+    @property
     def displayed(self) -> FeatureSpec | None:
         """The feature whose credibility stands for the row's."""
         return next((f for f in self.features if f.name == self.credibility_feature), None)

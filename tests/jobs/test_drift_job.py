@@ -126,15 +126,29 @@ def test_what_changed_drifts_and_the_rest_does_not(night: Lake, conf: Conf) -> N
     pd.testing.assert_frame_equal(again.sort_values(order, ignore_index=True), first.sort_values(order, ignore_index=True))
 
 
+def recorded(lake: Lake, **detail: Any) -> None:
+    """What the night was scored with."""
+    at = dt.datetime(2026, 3, 3)
+    said = json.dumps({"models": {"liability": [MODEL, "1", RUN]}} | detail)
+    record = {"night_date": D, "job": "score", "status": "finished", "detail": said, "run_id": "test"}
+    append(lake, "gold.nights", pd.DataFrame([record | {"started_at": at, "finished_at": at}], dtype=object))
+
+
+def test_devices_that_the_night_took_for_stale_are_on_no_side(night: Lake, conf: Conf) -> None:
+    stale = the_frame().head(60).assign(vehicle_id=[f"stale{n}" for n in range(60)], km_90=0.0)
+    night.append_once(f"frames.{FRAME}", in_all_columns(night, f"frames.{FRAME}", stale), "stale")
+    recorded(night, stale_device_days=90)
+    run(context(night, conf))
+    rows = night.read("gold.drift").where("kind IN ('feature', 'prediction')").collect()
+    assert {r["reference_rows"] for r in rows} == {2 * VEHICLES}
+
+
 def test_the_share_of_a_canary_is_held_against_nothing(night: Lake, conf: Conf) -> None:
     """Its frame is not even there."""
     canary = tonight(the_frame())[1].tail(100).assign(policy_id=[f"canary{n}" for n in range(100)])
     canary["lineage"] = [(MODEL, "2", "run2", "v1", "cd" * 8, dt.datetime(2026, 3, 3))] * len(canary)
     night.append_once("gold.policy_scores", in_all_columns(night, "gold.policy_scores", canary), "canary")
-    detail = json.dumps({"models": {"liability": [MODEL, "1", RUN]}, "canaries": {"liability": [MODEL, "2", "run2", 0.1, ""]}})
-    at = dt.datetime(2026, 3, 3)
-    record = {"night_date": D, "job": "score", "status": "finished", "detail": detail, "run_id": "test"}
-    append(night, "gold.nights", pd.DataFrame([record | {"started_at": at, "finished_at": at}], dtype=object))
+    recorded(night, canaries={"liability": [MODEL, "2", "run2", 0.1, ""]})
     run(context(night, conf))
     rows = night.read("gold.drift").where("kind = 'prediction'").collect()
     assert {r["current_rows"] for r in rows} == {VEHICLES}

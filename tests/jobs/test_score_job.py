@@ -208,14 +208,14 @@ def test_each_fallback_has_its_flag_and_the_first_that_holds_is_stated() -> None
 def test_staleness_is_asked_for_and_what_older_models_do_not_say_is_not() -> None:
     scorer = trained().scorer
     rows = pd.DataFrame([{"consented": True, **OBSERVED, "km_90": 0.0, "mean_trip_km_365": math.nan}])
-    assert fallback_reasons(scorer, rows).tolist() == ["missing_feature"]
+    assert fallback_reasons(scorer.spec, rows).tolist() == ["missing_feature"]
     old = [f.model_copy(update={"ever_missing": None}) for f in scorer.spec.features]
     before = replace(scorer, spec=scorer.spec.model_copy(update={"features": tuple(old)}))
-    assert fallback_reasons(before, rows).tolist() == [""]
-    assert fallback_reasons(before, rows, 28).tolist() == ["" if OBSERVED["km_28"] > 0 else "stale_device"]
+    assert fallback_reasons(before.spec, rows).tolist() == [""]
+    assert fallback_reasons(before.spec, rows, 28).tolist() == ["" if OBSERVED["km_28"] > 0 else "stale_device"]
     # a rate with credibility is drawn to its mean, which the model knows
     rate = next(f for f in scorer.spec.features if f.shrinkage is not None)
-    assert fallback_reasons(scorer, pd.DataFrame([{"consented": True, **OBSERVED, rate.name: math.nan}])).tolist() == [""]
+    assert fallback_reasons(scorer.spec, pd.DataFrame([{"consented": True, **OBSERVED, rate.name: math.nan}])).tolist() == [""]
 
 
 def test_a_canarys_policies_are_those_its_share_holds(lake: Lake) -> None:

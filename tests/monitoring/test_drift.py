@@ -59,6 +59,33 @@ def test_the_null_stays_quiet_and_a_shift_is_found_in_its_unit() -> None:
     assert found.unit == "km"
 
 
+@pytest.mark.parametrize(("reference", "current"), [(100, 100), (20_000, 100), (50, 50)])
+def test_chance_among_few_vehicles_is_as_rare_as_is_said(reference: int, current: int) -> None:
+    random, bins, even = np.random.default_rng(11), Bins(tuple(range(9)), 0.0), np.full(10, 0.1)
+    draws = (random.multinomial(n, even, size=20_000).tolist() for n in (reference, current))
+    sides = [[Side(summary(*x), sum(x)) for x in draw] for draw in draws]
+    found = [compare(KM, bins, a, b).p_value or 0.0 for a, b in zip(*sides, strict=True)]
+    # .1 % of 20,000 are 20; by chi-squared of the index itself it is 52 to 80
+    assert sum(p <= 0.001 for p in found) <= 36
+
+
+def test_one_value_that_was_missing_once_hides_no_shift() -> None:
+    # tonight's shares are 1.6 and .4 times the reference's in half of the cells each: G is about 40, its 99.9 % quantile 29.6
+    before, after = summary(*[2_000] * 10, missing=1), summary(*[16] * 5, *[4] * 5)
+    p = compare(KM, Bins(tuple(range(9)), 0.0), Side(before, 20_000), Side(after, 100)).p_value
+    assert p is not None and p < 1e-4
+
+
+def test_chance_counts_vehicles_and_not_rows() -> None:
+    bins, few, many = Bins((0.0,), 0.0), (summary(50, 50), summary(30, 70)), (summary(500, 500), summary(300, 700))
+    by_hand, by_rows = (compare(KM, bins, *(Side(s, 100) for s in sides)).p_value for sides in (few, many))
+    assert by_rows == pytest.approx(by_hand)
+    # G = 2 (50 ln 50/40 + 50 ln 50/60 + 30 ln 30/40 + 70 ln 70/60) = 8.40155; Williams: 1 + 3 (200/80 + 200/120 - 1) / 1200
+    # = 1.0079167; chi-squared(1) exceeds 8.3356 with probability .003887
+    assert by_hand == pytest.approx(0.003887, abs=2e-6)
+    assert not compare(KM, bins, *(Side(s, 100) for s in few)).drifted
+
+
 def test_fewer_vehicles_than_rows_widen_the_interval() -> None:
     values = np.random.default_rng(3).normal(0, 1, 1000)
     bins = bins_of(values)

@@ -70,6 +70,8 @@ def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) ->
         # 210 / 201 = 1.0448, 210 / 199 = 1.0553
         ("mean_price", {"books": [book(mean_before=201.0)]}, [("liability EUR", False)]),
         ("mean_price", {"books": [book(mean_before=199.0)]}, [("liability EUR", True)]),
+        ("mean_price", {"books": [book(scored=9, mean_before=100.0)]}, [("liability EUR", False)]),
+        ("mean_price", {"books": [book(scored=10, mean_before=100.0)]}, [("liability EUR", True)]),
         ("feature_drift", {"watched": [shift(), shift(kind="daily")]}, [("brake_per_100km_28", True)]),
         ("daily_drift", {"watched": [shift(kind="daily", drifted=False)]}, [("brake_per_100km_28", False)]),
         ("prediction_drift", {"watched": [shift(kind="prediction", column="frequency")]}, [("frequency", True)]),
