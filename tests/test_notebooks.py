@@ -37,8 +37,10 @@ def put(lake: Lake, table: Table, rows: list[dict[str, Any]], load: str = "test"
 @pytest.fixture
 def book(lake: Lake) -> Path:
     """Two policies in the city (200 and 400, one of them restated), one on the land by fallback, and an older night."""
+    (braking,) = SCORE["reasons"]  # type: ignore[misc]
+    other = [{**braking, "text": "harsh braking 1.2 per 100 km: +22 %"}]  # type: ignore[dict-item]
     rows = [
-        {**SCORE, "policy_id": "a", "previous_pure_premium": 160.0},
+        {**SCORE, "policy_id": "a", "previous_pure_premium": 160.0, "reasons": other},
         {**SCORE, "policy_id": "b", "pure_premium": 400.0, "relativity": 2.0, "previous_pure_premium": 340.0},
         {**SCORE, "policy_id": "c", "fallback": True, "fallback_reason": "no_trips", "reasons": []},
         {**SCORE, "policy_id": "a", "score_date": D - dt.timedelta(days=1), "pure_premium": 160.0},
@@ -76,7 +78,8 @@ assert got.pure_premium.to_dict() == {"city": 300.0, "land": 200.0}
 assert got.policies.to_dict() == {"city": 2, "land": 1}
 assert got.tariff_premium.tolist() == [300.0, 300.0]
 assert got.interval_width["land"] == 0.5
-assert reasons[["reason", "policies"]].values.tolist() == [["harsh braking", 2]]
+# a text has each policy's own figures; one feature is one reason
+assert reasons[["reason", "policies"]].values.tolist() == [["brake", 2]]
 assert sorted(observed.relativity) == [1.0, 2.0]
 """
     executed(ROOT / "notebooks" / "portfolio.ipynb", book, monkeypatch, check)

@@ -140,6 +140,27 @@ def test_a_night_without_files_is_amber_and_tells_once(bad: Bad) -> None:
     assert bad.page["missing"] == 0
 
 
+def test_a_night_with_half_its_files_is_told_of_and_scored(bad: Bad, world: World) -> None:
+    """The night after: of two days' files every second one has come."""
+    after = NIGHT + dt.timedelta(days=1)
+    landed = sorted(x for d in (NIGHT, after) for x in (world.landing / "sim_phone").glob(f"date={d}/**/*.jsonl.gz"))
+    for path in landed[::2]:
+        there = bad.world.root / "landing" / path.relative_to(world.landing)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, there)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*next(iter(DOWN.items())))
+        said = bad.world.telematics("nightly", "--date", f"{after}")
+    assert (said.code, said.out.splitlines()[-1]) == (0, f"{after} published"), said.err
+    page = json.loads((bad.lake / PAGE.replace(f"{NIGHT}", f"{after}")).read_text())
+    brought, usual = next(x["read"] for x in page["sources"] if x["source"] == "sim_phone"), page["usual_records"]["sim_phone"]
+    assert 0 < brought < 0.6 * usual
+    assert [x["subject"] for x in page["alerts"] if x["rule"] == "volume" and x["state"] == "firing"] == ["sim_phone"]
+    assert page["missing"] == 0
+    scores = bad.world.lake.read(SCORES).where((F.col("score_date") == F.lit(after)) & (F.col("role") == CHAMPION))
+    assert scores.count() == page["in_force"] > 0
+
+
 def test_fault_27_a_night_without_mlflow_is_scored_by_the_cached_champion_and_says_so(bad: Bad) -> None:
     assert [x.split(" version ")[1] for x in bad.page["cached_models"]] == ["1"]
     assert ("registry_down", "firing") in {(a["rule"], a["state"]) for a in bad.page["alerts"]}
