@@ -7,11 +7,12 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from expectations.gate import make_gate
-from jobs.frame_rows import collected
+from jobs.frame_rows import collected, drawn
 from jobs.frames import FrameResult, build_frame
 from jobs.nights import read_nights
 from lake.clock import cutoff
 from lake.conf import Conf
+from lake.conf_sections import Training
 from lake.delta import Lake
 from lake.errors import TrainingRefused
 from registry.actors import actor
@@ -69,18 +70,21 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
         champion = rival(conf, model_name(coverage))
         grown = _development(lake, conf, coverage, frame.valuation)
         around = Around(_progress(conf, coverage, frame.hash), _groups(lake), champion.scorer if champion else None, grown)
-        evidence = fit(_rows(frame, coverage), conf.training, frame.spec.feature_version, around)
+        part, undrawn = _rows(frame, coverage, conf.training)
+        evidence = fit(part, conf.training, frame.spec.feature_version, around)
         if champion is not None:
             champion.noted(evidence.assessed["champion_diff"], split_of(conf))
-        logged = register(conf, evidence, lineage_of(lake, conf, frame, version), actor(conf, author))
+        logged = register(conf, evidence, lineage_of(lake, conf, frame, version, undrawn), actor(conf, author))
         gini = evidence.metrics["frequency_model_gini"]
         results.append(TrainResult(coverage, logged.model, logged.version, logged.run_id, frame.hash, evidence.facts, gini))
     return results
 
 
-def _rows(frame: FrameResult, coverage: str) -> pd.DataFrame:
-    columns = needed_columns(frame.spec.feature_version)
-    return collected(frame.df.where(F.col("coverage") == coverage).select(*columns), "policy_id")
+def _rows(frame: FrameResult, coverage: str, spec: Training) -> tuple[pd.DataFrame, int]:
+    """Of a coverage: those to train on, and how many were not drawn."""
+    rows = frame.df.where(F.col("coverage") == coverage).select(*needed_columns(frame.spec.feature_version))
+    found = collected(drawn(rows, "policy_id", spec.most_rows, spec.seed), "policy_id")
+    return found, rows.count() - len(found)
 
 
 def _progress(conf: Conf, coverage: str, frame_hash: str) -> Progress:
@@ -108,8 +112,9 @@ def _groups(lake: Lake) -> pd.DataFrame:
     return collected(found.select("policy_id", "group_name", "probability"), "policy_id")
 
 
-def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) -> dict[str, str]:
+def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None, undrawn: int) -> dict[str, str]:
     """What a version is made from, as tags."""
+    left_out = frame.left_out | ({"rows of policies that were not drawn": undrawn} if undrawn else {})
     return {
         "frame_hash": frame.hash,
         "frame_path": lake.path(frame.name),
@@ -121,7 +126,7 @@ def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None) 
         "expectations": "passed",
         "seed": str(conf.training.seed),
         "split": split_of(conf),
-        "left_out": ", ".join(f"{n:,} {why}" for why, n in frame.left_out.items()) or "nothing",
+        "left_out": ", ".join(f"{n:,} {why}" for why, n in left_out.items()) or "nothing",
     }
 
 

@@ -51,6 +51,9 @@ class Training(Section):
     over_base: Annotated[bool, Field(description="price over the policy's base premium as the insurer's expected loss")] = False
     search_trials: Annotated[int, Field(ge=0, le=500, description="hyperparameters tried besides the default ones")] = 0
     calibration: Annotated[Literal["balance", "isotonic"], Field(description="of frequency")] = "balance"
+    most_rows: Annotated[
+        int, Field(gt=0, description="of a coverage: the driver holds them. Of a larger frame policies are drawn, whole")
+    ] = 10_000_000
     distributed_above_rows: Annotated[int, Field(gt=0, description="rows above which xgboost.spark fits")] = 100_000_000
     threads: Annotated[int, Field(ge=1, description="of XGBoost; another number may change the last bits of a model")] = 2
 
