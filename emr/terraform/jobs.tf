@@ -103,15 +103,15 @@ module "orchestration" {
 module "alarms" {
   source = "./modules/alarms"
 
-  name                = local.name
-  topic_arn           = module.topics.arns["alerts"]
-  application_id      = module.serverless.id
-  machines            = module.orchestration.machines
-  undelivered_queue   = module.orchestration.undelivered_queue
-  delta_log_table     = module.locks.delta_log_table
-  database_id         = module.database.id
-  balancer            = module.balancer.suffixes
-  are_nights_expected = var.schedules_on.night
+  name               = local.name
+  topic_arn          = module.topics.arns["alerts"]
+  application_id     = module.serverless.id
+  machines           = module.orchestration.machines
+  undelivered_queue  = module.orchestration.undelivered_queue
+  delta_log_table    = module.locks.delta_log_table
+  database_id        = module.database.id
+  balancer           = module.balancer.suffixes
+  are_nights_watched = var.schedules_on.deadline
 }
 
 module "budgets" {

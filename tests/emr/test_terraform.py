@@ -191,11 +191,11 @@ def test_models_are_trained_in_production_only_and_nothing_starts_by_itself_in_d
     wanted = {"dev": set(), "staging": {"night", "deadline"}, "production": {"night", "deadline", "train"}}
     assert on == wanted[made.environment]
     assert len(schedules) == 3
-    # where nights start by themselves, a day without one is an alarm
+    # where nights are watched, a day on which nobody looked is an alarm
     (absent,) = (
-        r for address, r in made.resources.items() if "aws_cloudwatch_metric_alarm" in address and "night-absent" in address
+        r for address, r in made.resources.items() if "aws_cloudwatch_metric_alarm" in address and "watch-absent" in address
     )
-    assert absent["actions_enabled"] == ("night" in on)
+    assert absent["actions_enabled"] == ("deadline" in on)
 
 
 def test_formatted(terraform: Terraform) -> None:

@@ -9,7 +9,7 @@ locals {
       namespace  = "AWS/States", metric = "ExecutionsSucceeded", statistic = "Sum", period = 3600, periods = 30
       operator   = "LessThanThreshold", threshold = 1, missing = "breaching"
       dimensions = { StateMachineArn = var.machines["watch"] }
-      is_on      = var.are_nights_expected
+      is_on      = var.are_nights_watched
     }
     start-undelivered = {
       why        = "The scheduler could not start a machine within an hour."

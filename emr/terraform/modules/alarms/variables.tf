@@ -44,7 +44,7 @@ variable "longest_hours" {
   default     = 8
 }
 
-variable "are_nights_expected" {
-  description = "whether a day without a night is an alarm"
+variable "are_nights_watched" {
+  description = "whether a day on which nobody looked for a night is an alarm"
   type        = bool
 }
