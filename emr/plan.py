@@ -8,17 +8,20 @@ from lake.conf import Conf
 from lake.conf_emr import Emr, Prices
 
 RAW_GB_A_MONTH, POLICIES, DAYS, WEEKS = 1000.0, 10_000_000, 30.4, 52 / 12
-TRAINING_ROWS, TRAINING_FITS = 20_000_000, 12
-"""Two snapshots of ten million policies; two boosters, each with early stopping's folds and a stability check."""
+TRAINING_ROWS = 10_000_000
+"""training.most_rows: of three snapshots (as_of_dates) of ten million policies as many are drawn."""
+DRIVER_CORES, DRIVER_GB, DRIVER_JVM_GB = 16, 120, 16
+"""Of a training, which holds its rows: emr.of_starts.train of production, EMR Serverless's largest worker."""
 AVAILABLE_MINUTES = 300.0
 """From 01:00 UTC to 06:00, when the alarm of a late night rings (emr/terraform/variables.tf)."""
 AIM_DOLLARS = 200.0
 NOT_MEASURED = (
     "S3's latency and throttling: the throughputs were measured on local disk",
     "Graviton's cores against those of the machine that was measured: taken as equal, CPU second for CPU second",
+    f"a candidate on {DRIVER_CORES} cores: measured on two, and taken as growing straight with rows",
     f"the share of billed core time at work ({USE:g}) and the start-up ({START_UP_MINUTES:g} min): assumed, no run on EMR yet",
     "jobs' growth beyond the sizes that were measured: straight lines from them",
-    "at ten million policies: features from sums, reading and writing of scores, expectations, drift, performance; "
+    "at ten million policies: features from sums, expectations, drift, performance, a training's frame; "
     "the driver's own minutes are those of a small night, which has them all",
 )
 
@@ -53,12 +56,37 @@ def night_lines(night: Size, prices: Prices) -> list[Line]:
     return [*steps, Line("waiting", rest, why)]
 
 
+def training_cpu_s() -> float:
+    """CPU seconds of a candidate with all its evidence, in the driver."""
+    return TRAINING_ROWS * value("candidate_cpu_us_per_row") / 1e6
+
+
+def training_minutes() -> float:
+    """Of a training, from submission to candidate."""
+    return START_UP_MINUTES + value("night_fixed_minutes") + training_cpu_s() / 60 / DRIVER_CORES / USE
+
+
+def training_gb() -> float:
+    """Memory that a training's Python needs."""
+    return TRAINING_ROWS * value("candidate_bytes_per_row") / 1e9
+
+
 def training_line(prices: Prices) -> Line:
-    """One training a week."""
-    cpu_s = TRAINING_ROWS * TRAINING_FITS * value("fit_cpu_us_per_row") / 1e6
-    work = f"{TRAINING_ROWS:,} rows x {TRAINING_FITS} fits x {value('fit_cpu_us_per_row'):g} us"
-    why = f"{WEEKS:.2f} weeks x ({work} = {cpu_s / 3600:.2f} CPU h, and a start)"
-    return Line("training", WEEKS * weekly_dollars(cpu_s, prices), why)
+    """One training a week: a large driver for all of it, and an executor while the frame is built."""
+    driver = DRIVER_CORES * prices.core_hour(DRIVER_GB / DRIVER_CORES) * training_minutes() / 60
+    work = f"{TRAINING_ROWS:,} rows x {value('candidate_cpu_us_per_row'):g} us = {training_cpu_s() / 3600:.1f} CPU h"
+    why = f"{WEEKS:.2f} weeks x ({work} on a driver of {DRIVER_CORES} cores and {DRIVER_GB} GB, {training_minutes():.0f} min)"
+    return Line("training", WEEKS * (driver + weekly_dollars(0.0, prices)), why)
+
+
+def training_fits() -> str:
+    """Whether the rows fit into the driver, with the figures."""
+    has, needs = DRIVER_GB - DRIVER_JVM_GB, training_gb()
+    fits = "enough" if needs <= has else "TOO LITTLE"
+    return (
+        f"  a training: {TRAINING_ROWS:,} rows x {value('candidate_bytes_per_row'):,g} bytes = {needs:.0f} GB of the driver's "
+        f"{has} beside its JVM: {fits}"
+    )
 
 
 def maintenance_line(prices: Prices) -> Line:
@@ -87,7 +115,7 @@ def report(conf: Conf) -> str:
         f"a vCPU with {MEMORY_GB // CORES} GB, EMR Serverless: {core_hour(prices):.4f} $/h",
         "", "a night:", *work_lines(night.steps),
         f"  {night.executors} executors of {CORES} cores, {night.minutes:.0f} minutes, {night.dollars:.2f} $",
-        *_asked(conf, night),
+        *_asked(conf, night), training_fits(),
         "", "a month, $:", *(f"  {x.name:<12}{x.dollars:>9.2f}   {x.why}" for x in lines), _total(lines, budget),
         "", "measured:", *sources(),
         "", "not measured:", *(f"  {x}" for x in NOT_MEASURED),

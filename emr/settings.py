@@ -41,6 +41,13 @@ def ec2(conf: Conf) -> dict[str, str]:
     return settings(conf, s3=True) | step_settings(conf.emr.spark_submit if conf.emr else {})
 
 
+def of_starts() -> dict[str, str]:
+    """What a start has over the others of its environment."""
+    own = {f"{name} {role}": s for name in ENVIRONMENTS if (emr := load_conf(name).emr) for role, s in emr.of_starts.items()}
+    keys = sorted({key for found in own.values() for key in found})
+    return {key: ", ".join(f"{whose} {found[key]}" for whose, found in own.items() if key in found) for key in keys}
+
+
 def targets() -> dict[str, dict[str, str]]:
     """Target -> settings, those of the environments joined where they differ."""
     confs = {name: load_conf(name) for name in ENVIRONMENTS}
@@ -48,6 +55,7 @@ def targets() -> dict[str, dict[str, str]]:
         "own machine": own_machine(),
         "Serverless": _joined({name: serverless(conf) for name, conf in confs.items()}),
         "EC2 step": _joined({name: ec2(conf) for name, conf in confs.items()}),
+        "a start's own": of_starts(),
     }
 
 
@@ -73,7 +81,8 @@ def page() -> str:
         "What is set on one machine, in a run on EMR Serverless (release emr-spark-8.1.0) and in a step on EC2, over the",
         "defaults of each; ENV is the environment. Sizes follow from measured throughputs (`telematics emr size`), the rest",
         "from the reasons given; no figure measured on EMR is in them yet. `emr.spark_submit` has what must be known before",
-        "the driver starts, `spark` the rest; `emr.ec2.spark_submit` goes over it on EC2.",
+        "the driver starts, `spark` the rest; `emr.of_starts` goes over it for starts of a role, and on EC2",
+        "`emr.ec2.spark_submit` over both.",
         "",
         f"| setting | {' | '.join(by_target)} | why |",
         f"|---|{'---|' * len(by_target)}---|",

@@ -20,7 +20,8 @@ MADE_UP = {
     "compaction_cpu_us_per_point": 1.0,
     "windows_cpu_us_per_policy": 1000.0,
     "reasons_cpu_us_per_policy": 100.0,
-    "fit_cpu_us_per_row": 50.0,
+    "candidate_cpu_us_per_row": 2000.0,
+    "candidate_bytes_per_row": 3000.0,
     "night_fixed_minutes": 7.0,
 }
 
@@ -61,9 +62,38 @@ def test_bill_adds_up(made_up: None) -> None:
     of_nights = sum(x for name, x in by_name.items() if name not in ("training", "maintenance"))
     assert of_nights == pytest.approx(30.4 * night.dollars)
     assert by_name["waiting"] > 0
-    # 20 million rows x 12 fits x 50 us = 12,000 CPU s; a start of 10 minutes with 8 vCPU
-    weekly = 12_000 / 3600 / 0.5 * 0.060606 + 8 * 0.060606 * 10 / 60
+    # 10 million rows x 2,000 us = 20,000 CPU s on 16 cores at half their time: 41.67 minutes, and 10 to start and end
+    # a driver of 16 cores with 7.5 GB each, and 8 vCPU for a start of 10 minutes
+    weekly = 16 * (0.042094 + 7.5 * 0.004628) * (20_000 / 60 / 8 + 10) / 60 + 8 * 0.060606 * 10 / 60
     assert by_name["training"] == pytest.approx(52 / 12 * weekly)
+
+
+def test_a_training_that_does_not_fit_is_said(made_up: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 10 million rows x 3,000 bytes of 104 GB
+    assert plan.training_fits().endswith("= 30 GB of the driver's 104 beside its JVM: enough")
+    monkeypatch.setitem(MADE_UP, "candidate_bytes_per_row", 12_000.0)
+    assert plan.training_fits().endswith("= 120 GB of the driver's 104 beside its JVM: TOO LITTLE")
+
+
+def test_the_driver_of_the_plan_is_productions() -> None:
+    conf = load_conf("production")
+    assert conf.emr is not None
+    train = conf.emr.settings_of("train")
+    gb = {key: int(train[f"spark.driver.{key}"].removesuffix("g")) for key in ("memory", "memoryOverhead")}
+    assert (int(train["spark.driver.cores"]), sum(gb.values())) == (plan.DRIVER_CORES, plan.DRIVER_GB)
+    assert gb["memory"] == plan.DRIVER_JVM_GB
+    assert (conf.training.threads, conf.training.most_rows) == (plan.DRIVER_CORES, plan.TRAINING_ROWS)
+
+
+def test_the_shipped_plan_reaches_its_aim() -> None:
+    """By the figures that are shipped, which say how they were measured."""
+    conf = load_conf("production")
+    assert conf.emr is not None
+    night, lines = plan.bill(conf.emr.prices)
+    assert sum(x.dollars for x in lines) < plan.AIM_DOLLARS
+    assert night.minutes * size.HEADROOM <= plan.AVAILABLE_MINUTES
+    assert plan.training_minutes() < conf.emr.timeout_minutes
+    assert "TOO" not in plan.report(conf)
 
 
 def test_report_shows_every_line_and_what_is_not_measured() -> None:
