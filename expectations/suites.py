@@ -142,7 +142,8 @@ _OWN: dict[str, tuple[Check, ...]] = {
     ),
     "gold.drift": (
         at_least("rows", "count(1)", 1, "a night without a drift row says nothing"),
-        holds("drifted = (statistic >= threshold)", "drifted = coalesce(statistic >= threshold, false)", "one rule"),
+        holds("drifted only where statistic >= threshold", "NOT drifted OR coalesce(statistic >= threshold, false)",
+              "chance decides besides, never instead"),
         holds("lower <= shift <= upper", "shift BETWEEN shift_lower AND shift_upper", INTERVAL),
     ),
     "gold.performance": (

@@ -11,7 +11,7 @@ from jobs.nights import read_nights
 from jobs.silences import silences
 from lake.conf import CONF_FOLDER, Conf
 from lake.conf_sections import Channels
-from lake.errors import Complaint, ConfigError, EnvironmentProblem
+from lake.errors import Complaint, EnvironmentProblem
 from lake.log import note
 from lake.masking import without_secrets
 from lake.tables import ALERTS
@@ -59,7 +59,7 @@ def _readable_rules(conf: Conf) -> Alerts:
     """Those that are shipped in the place of ones that may be what stopped the night."""
     try:
         return load_rules(conf.alerts_path)
-    except ConfigError:
+    except Exception:
         return load_rules(CONF_FOLDER / "alerts.yaml")
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, median_low
 
 from monitoring.night import SOME
 
@@ -25,8 +25,9 @@ class Brought:
     by_night: dict[dt.date, int]
 
     def of(self, nights: Published) -> list[int]:
-        """Of each of the nights."""
-        return [self.by_night.get(d, 0) for d in nights]
+        """Of each of the nights since it began."""
+        began = min(self.by_night, default=dt.date.max)
+        return [self.by_night.get(d, 0) for d in nights if d >= began]
 
 
 def usual(sources: dict[str, Brought], published: Published, date: dt.date) -> dict[str, float]:
@@ -42,7 +43,8 @@ def _usual(one: Brought, published: list[dt.date], date: dt.date) -> float:
         # how many policies begin or claims are told of on a day says nothing, that none are where there always are some does
         return SOME if len(same) >= LEAST_WEEKS and all(same) else 0.0
     if len(same) >= LEAST_WEEKS:
-        return float(median(same))
+        # of a feed that comes every other week the lower middle is none
+        return float(median_low(same))
     last = one.of(_within(published, [date - n * DAY for n in range(1, NIGHTS + 1)]))
     # of a young lake: the little that was seen of this weekday keeps a quiet one from being told of
     return float(min([median(last), *same])) if len(last) >= LEAST_NIGHTS else 0.0

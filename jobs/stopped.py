@@ -18,7 +18,7 @@ from jobs.nights_history import deadline, usual_minutes
 from jobs.page import DATA, Drawn, draw, folder_of, has_drift_report, has_site, put, read_page
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import CommitLost, GateFailed, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
+from lake.errors import GateFailed, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
 from lake.log import note
 from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
@@ -52,9 +52,9 @@ def telling(where: Where, failed_job: Callable[[Exception], str | None] | None =
 
 def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: bool = True) -> None:
     """Tell of the stopped night, by what is known without looking anywhere; then write its page. What goes wrong with either is
-    logged and changes nothing else. Where another writes, the night is not stopped and the pages are the other's."""
+    logged and changes nothing else. Where another runs the night, it is not stopped and the pages are the other's."""
     lost = _lost(where, failure)
-    if (lost is not None and not isinstance(lost, LeaseOver)) or _is_asked_wrongly(failure):
+    if _is_anothers_night(lost) or _is_asked_wrongly(failure):
         return
     night = _stopped(where, failure, job, is_begun=is_begun)
     try:
@@ -108,8 +108,9 @@ def as_recorded(date: dt.date, nights: Nights, rows: Iterable[Any]) -> dict[str,
 
 
 def _lost(where: Where, failure: Exception) -> Exception | None:
-    """What says that another may write to the lake; what a lost lease made fail may be any error."""
-    if isinstance(failure, (LeaseHeld, LeaseLost, CommitLost)) and not isinstance(failure, LeaseOver):
+    """What says that another may write to the lake; what a lost lease made fail may be any error. A commit may be lost to one who
+    asks for no lease."""
+    if isinstance(failure, (LeaseHeld, LeaseLost)) and not isinstance(failure, LeaseOver):
         return failure
     try:
         if where.lake is not None:
@@ -121,6 +122,13 @@ def _lost(where: Where, failure: Exception) -> Exception | None:
     return failure if isinstance(failure, LeaseOver) else None
 
 
+def _is_anothers_night(lost: Exception | None) -> bool:
+    """Whether another goes on with it: a command of another kind may hold the lease for hours, and no night is run."""
+    if isinstance(lost, LeaseHeld):
+        return lost.is_of_a_night
+    return lost is not None and not isinstance(lost, LeaseOver)
+
+
 def _is_asked_wrongly(failure: Exception) -> bool:
     """A date or an option that cannot be: nothing has stopped that was running."""
     return isinstance(failure, NightRefused) and not isinstance(failure, NightsMissing)
@@ -128,7 +136,8 @@ def _is_asked_wrongly(failure: Exception) -> bool:
 
 def _stopped(where: Where, failure: Exception, job: str | None, *, is_begun: bool) -> Stopped:
     why = cause(foreseen(failure, where.conf.lake))[:MAX_CAUSE]
-    command = f"telematics nightly --date {where.date}{where.again}"
+    # of nights that are missing the cause says which command runs them
+    command = "" if isinstance(failure, NightsMissing) else f"telematics nightly --date {where.date}{where.again}"
     return Stopped(date=where.date, job=job, cause=why, command=command, is_begun=is_begun)
 
 

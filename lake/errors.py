@@ -46,7 +46,11 @@ class LakeError(TelematicsError):
 
 
 class LeaseHeld(LakeError):
-    """Another command writes to the lake; nothing was begun."""
+    """Another command writes to the lake; nothing was begun. `is_of_a_night`: it is one that runs nights, as far as is known."""
+
+    def __init__(self, message: str, *, is_of_a_night: bool = True) -> None:
+        super().__init__(message)
+        self.is_of_a_night = is_of_a_night
 
 
 class LeaseLost(LakeError):

@@ -24,6 +24,8 @@ KEPT = 8
 """Numbers below the highest that stay, to be looked at. One that was deleted could be made again; who does is not the highest."""
 RENEWALS = 3
 """A lease is renewed so many times before it would be over."""
+NIGHTS = "nightly"
+"""A word of the command that runs nights."""
 
 
 class Held(BaseModel):
@@ -108,7 +110,7 @@ def refuse_if_held(store: LeaseStore, takeover_after_s: float) -> int:
     """The chain's highest number. Raises LeaseHeld where its holder may still write."""
     found = stands(store)
     if not is_over(found, store, takeover_after_s):
-        raise LeaseHeld(_held_by(found))
+        raise _refusal(found)
     return found.number
 
 
@@ -164,10 +166,10 @@ class Lease:
         """Take the lease, or raise LeaseHeld naming its holder; nothing is waited for."""
         number = refuse_if_held(store, takeover_after_s) + 1
         if not _make(store, number, record):
-            raise LeaseHeld(_held_by(stands(store)))
+            raise _refusal(stands(store))
         if (now := stands(store)).number != number:
             # the number was free because it had been pruned: the chain has gone on
-            raise LeaseHeld(_held_by(now))
+            raise _refusal(now)
         for old in [n for n in store.listing().ages_s if n < number - KEPT]:
             store.delete(old)
         lease = cls(store, record, number, on_loss)
@@ -194,6 +196,7 @@ class Lease:
         with self._one_at_a_time:
             if self._lost is None:
                 standing = self._store.listing()
+                self._follow(standing.last)
                 age_s = standing.ages_s.get(self._number)
                 if standing.last != self._number or age_s is None:
                     self._taken_by(f"number {standing.last} was made after ours, {self._number}")
@@ -232,8 +235,15 @@ class Lease:
     def _look_again(self) -> None:
         """Whether another has taken since what was over; of a store that does not answer nobody knows."""
         with suppress(Exception):
-            if (last := self._store.listing().last) != self._number:
+            last = self._store.listing().last
+            self._follow(last)
+            if last != self._number:
                 self._taken_by(f"number {last} was made after ours, {self._number}")
+
+    def _follow(self, last: int) -> None:
+        """Where the next number is our own, whose answer was lost, it is the one we have."""
+        if last == self._number + 1 and _is_of(self._store, last, self._record):
+            self._number = last
 
     def _taken_by(self, another: str) -> None:
         self._lost, self._is_taken = another, True
@@ -269,6 +279,7 @@ class Lease:
             return
         began = time.monotonic()
         ages = self._store.listing().ages_s
+        self._follow(max(ages, default=0))
         if max(ages, default=0) != self._number:
             self._taken_by(f"number {max(ages, default=0)} was made after ours, {self._number}")
         elif ages[self._number] > self._record.duration_s - CLOCK_MARGIN_S:
@@ -283,14 +294,21 @@ class Lease:
 
 def _make(store: LeaseStore, number: int, record: Held) -> bool:
     """Whether the number is ours; one that is there may be our own, whose answer was lost."""
-    if store.create(number, record.model_dump_json().encode()):
-        return True
+    return store.create(number, record.model_dump_json().encode()) or _is_of(store, number, record)
+
+
+def _is_of(store: LeaseStore, number: int, record: Held) -> bool:
     body = store.read(number)
     try:
         found = Held.model_validate_json(body) if body is not None else None
     except ValidationError:
         return False
     return found is not None and (found.nonce, found.state) == (record.nonce, record.state)
+
+
+def _refusal(standing: Standing) -> LeaseHeld:
+    held = standing.held
+    return LeaseHeld(_held_by(standing), is_of_a_night=held is None or NIGHTS in held.command.split())
 
 
 def _held_by(standing: Standing) -> str:

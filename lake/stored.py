@@ -45,8 +45,11 @@ class Stored:
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         partial = f"{path}.{uuid.uuid4().hex[:8]}"
-        Path(partial).write_bytes(content)
-        os.replace(partial, path)
+        try:
+            Path(partial).write_bytes(content)
+            os.replace(partial, path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Delete a file; nothing if it is not there."""

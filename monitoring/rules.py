@@ -82,7 +82,7 @@ def load_rules(path: Path) -> Alerts:
         return Alerts(**(yaml.safe_load(path.read_text()) or {}))
     except OSError as e:
         raise ConfigError(f"{path}: {e.strerror or e}") from e
-    except yaml.YAMLError as e:
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
     except (ValidationError, TypeError) as e:
         raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COVERAGE = "coverage"
 MAX_TEXT = 500
+COVERS_OF_A_MEAN = 100
+"""Below, one cover that came anew at five times the mean moves it by more than the limit of .05 that is shipped."""
 MUCH_EVIDENCE = 1_000_000
 """To one; how much more there is tells nobody anything."""
 
@@ -91,7 +93,7 @@ def _mean_price(night: Night, limits: "Limits") -> Iterable[Signal]:
         if book.change is not None:
             text = f"the mean price of {book.coverage} in {book.currency} moved by {book.change:+.1%} in a night"
             # of a few covers, one whose price moved or that came anew moves the mean
-            beyond = abs(book.change) > limits.mean_change and book.scored >= FEW_COVERS
+            beyond = abs(book.change) > limits.mean_change and book.scored >= COVERS_OF_A_MEAN
             yield Signal("mean_price", f"{book.coverage} {book.currency}", beyond, text, book.change, limits.mean_change)
 
 
@@ -194,7 +196,8 @@ and one that stays in the landing is refused night after night."""
 def signals(night: Night | Stopped, limits: "Limits") -> list[Signal]:
     """All signals of a night."""
     if isinstance(night, Stopped):
-        return [Signal(STOPPED, ALL, True, f"{night.sentence} Run `{night.command}`; its page says what readers see.")]
+        again = f" Run `{night.command}`." if night.command else ""
+        return [Signal(STOPPED, ALL, True, f"{night.sentence}{again}")]
     found: dict[tuple[str, str], Signal] = {}
     for signal in (s for measure in MEASURES.values() for s in measure(night, limits)):
         # a file that two sources take for theirs is one subject

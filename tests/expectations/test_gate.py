@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,22 @@ def test_readers_never_see_staged_rows(lake: Lake, gate: QualityGate) -> None:
     with pytest.raises(GateFailed):
         lake.publish("gold.policy_scores", scores(lake, score(pure_premium=-1.0)), tonight, gate)
     assert [r["pure_premium"] for r in lake.read("gold.policy_scores").collect()] == [200.0]
+
+
+@pytest.mark.parametrize("drifted, p_value, passes", [(True, 1e-6, True), (False, 0.01, True), (True, None, False)])
+def test_a_column_beyond_its_threshold_may_be_chance(
+    lake: Lake, gate: QualityGate, drifted: bool, p_value: float | None, passes: bool
+) -> None:
+    """What drifted is beyond; what is beyond may have come by chance, as among few vehicles."""
+    statistic = 0.3 if passes else 0.05
+    row = {"score_date": D, "column": "km_90", "kind": "feature", "statistic": statistic, "threshold": 0.1, "p_value": p_value,
+           "drifted": drifted}  # fmt: skip
+    schema = lake.table("gold.drift").schema
+    for field in schema.fields:
+        field.nullable = True
+    night = lake.spark.createDataFrame([tuple(row.get(name) for name in schema.names)], schema)
+    with nullcontext() if passes else pytest.raises(GateFailed, match="drifted only where statistic >= threshold"):
+        gate("gold.drift", night)
 
 
 def test_every_table_has_a_suite_that_spark_can_measure(lake: Lake, gate: QualityGate) -> None:

@@ -70,6 +70,18 @@ def test_a_sunday_is_held_against_sundays() -> None:
     assert (found, told(500, found), told(250, found)) == ({"feed": 500.0}, False, True)
 
 
+def test_a_source_that_begins_in_an_old_lake_is_held_against_its_own_nights() -> None:
+    began = MONDAY - dt.timedelta(days=5)
+    assert expected(lambda d: 1000 if d >= began else 0, MONDAY, MONDAY - dt.timedelta(days=60)) == {"feed": 1000.0}
+
+
+def test_a_feed_of_every_other_week_is_told_of_in_none() -> None:
+    def every_other(day: dt.date) -> int:
+        return 1000 if (day - MONDAY).days % 14 == 7 else 0
+
+    assert expected(every_other, MONDAY, MONDAY - dt.timedelta(days=60)) == {}
+
+
 def test_a_night_that_brought_nothing_once_is_not_usual() -> None:
     """A holiday, or the outage of a week ago."""
     gone = MONDAY - dt.timedelta(weeks=1)

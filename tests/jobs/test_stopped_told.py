@@ -55,7 +55,7 @@ def test_a_lake_that_cannot_be_read_keeps_nobody_from_being_told(mine: Conf, lak
     monkeypatch.setattr(stopped, "facts", fails)
     tell(Where(mine, D, lake), InputError("no files match x"), "ingest")
     said = "The night stopped in job ingest: no files match x."
-    assert told(mine) == [f"{said} Run `telematics nightly --date {D}`; its page says what readers see."]
+    assert told(mine) == [f"{said} Run `telematics nightly --date {D}`."]
     drawn = page(mine)
     assert drawn is not None and said in drawn
     assert "Which scores readers see is not known: the lake could not be read." in drawn
@@ -83,7 +83,7 @@ def test_a_disk_without_room_for_a_page_keeps_nobody_from_being_told(
 def test_silences_and_rules_that_cannot_be_read_keep_nobody_from_being_told(
     mine: Conf, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "alerts.yaml").write_text("rules: [")
+    (tmp_path / "alerts.yaml").write_bytes("# für\nrules: {}".encode("latin-1"))
     rules = {"rules": str(tmp_path / "alerts.yaml")}
     mine = mine.model_copy(update={"alerts": mine.alerts.model_copy(update=rules)})
     monkeypatch.setattr("jobs.alerting.silences", fails)
@@ -91,10 +91,21 @@ def test_silences_and_rules_that_cannot_be_read_keep_nobody_from_being_told(
     assert len(told(mine)) == 1 and page(mine) is not None
 
 
-@pytest.mark.parametrize("failure", [LeaseHeld("held"), LeaseLost("lost"), CommitLost("lost")])
+@pytest.mark.parametrize("failure", [LeaseHeld("held"), LeaseLost("lost")])
 def test_where_another_writes_nobody_is_told_and_the_pages_are_its_own(mine: Conf, lake: Lake, failure: Exception) -> None:
     tell(Where(mine, D, lake), failure, "score")
     assert (told(mine), page(mine)) == ([], None)
+
+
+def test_a_lake_that_another_command_holds_is_told_without_a_page(mine: Conf, lake: Lake) -> None:
+    """Of one that runs no night nobody would hear before the deadline, and on one's own machine not even then."""
+    tell(Where(mine, D, lake), LeaseHeld("held by maintain", is_of_a_night=False), None, is_begun=False)
+    assert len(told(mine)) == 1 and page(mine) is None
+
+
+def test_a_commit_that_was_lost_to_one_without_a_lease_is_told(mine: Conf, lake: Lake) -> None:
+    tell(Where(mine, D, lake), CommitLost("another wrote to gold.drift"), "drift")
+    assert len(told(mine)) == 1 and page(mine) is not None
 
 
 def test_a_lease_that_ended_and_that_another_has_taken_since_is_not_told(mine: Conf, lake: Lake) -> None:

@@ -134,6 +134,15 @@ def test_an_answer_that_was_lost_is_no_refusal(store: LeaseStore) -> None:
     assert stands(store).held.state == "released"  # type: ignore[union-attr]
 
 
+def test_a_renewal_whose_answer_was_lost_is_our_own(store: LeaseStore) -> None:
+    """S3 made the next number and did not say so, nor anything until the next renewal."""
+    lease = take(store, record())
+    assert store.create(lease.number + 1, store.read(lease.number) or b"")
+    lease.check()
+    assert lease.number == stands(store).number
+    lease.release()
+
+
 def test_release_by_hand_ends_only_what_was_looked_at(store: LeaseStore) -> None:
     with pytest.raises(LeaseHeld, match="there is no lease"):
         release_by_hand(store, 1)

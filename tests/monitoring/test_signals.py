@@ -68,10 +68,10 @@ def fallen(n: int, scored: int = 1000, usual: dict[str, float] | None = None) ->
         ("fallback_rise", fallen(9, scored=20, usual={}), [("liability EUR missing_feature", False)]),
         ("fallback_rise", fallen(10, scored=20, usual={}), [("liability EUR missing_feature", True)]),
         # 210 / 201 = 1.0448, 210 / 199 = 1.0553
-        ("mean_price", {"books": [book(mean_before=201.0)]}, [("liability EUR", False)]),
-        ("mean_price", {"books": [book(mean_before=199.0)]}, [("liability EUR", True)]),
-        ("mean_price", {"books": [book(scored=9, mean_before=100.0)]}, [("liability EUR", False)]),
-        ("mean_price", {"books": [book(scored=10, mean_before=100.0)]}, [("liability EUR", True)]),
+        ("mean_price", {"books": [book(scored=100, mean_before=201.0)]}, [("liability EUR", False)]),
+        ("mean_price", {"books": [book(scored=100, mean_before=199.0)]}, [("liability EUR", True)]),
+        ("mean_price", {"books": [book(scored=99, mean_before=100.0)]}, [("liability EUR", False)]),
+        ("mean_price", {"books": [book(scored=100, mean_before=100.0)]}, [("liability EUR", True)]),
         ("feature_drift", {"watched": [shift(), shift(kind="daily")]}, [("brake_per_100km_28", True)]),
         ("daily_drift", {"watched": [shift(kind="daily", drifted=False)]}, [("brake_per_100km_28", False)]),
         ("prediction_drift", {"watched": [shift(kind="prediction", column="frequency")]}, [("frequency", True)]),
@@ -130,7 +130,7 @@ def told(one: Night, *quiet: Silence) -> dict[str, str]:
     return {a.rule: a.state for a in decide(SHIPPED.each(), signals(one, SHIPPED.limits), [], quiet, D, [])}
 
 
-DRIFTED: dict[str, Any] = {"watched": [shift(p_value=1e-9)], "books": [book(mean_before=105.0)]}
+DRIFTED: dict[str, Any] = {"watched": [shift(p_value=1e-9)], "books": [book(scored=100, mean_before=105.0)]}
 
 
 def test_a_box_that_is_gone_hides_neither_a_price_that_doubled_nor_drift() -> None:
