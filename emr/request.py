@@ -71,7 +71,8 @@ def step(conf: Conf, conf_name: str, start: Start) -> Request:
     """AddJobFlowSteps' parameters: one step that runs spark-submit, with the role that a job run of the start has."""
     emr, cluster = emr_of(conf, conf_name), ec2_of(conf, conf_name)
     refuse_local(conf_name)
-    settings = shlex.split(spark_submit_parameters(step_settings(emr.settings_of(start.role) | cluster.spark_submit)))
+    # a start's own sizes are Serverless's: no node of a cluster need have a driver of 120 GB
+    settings = shlex.split(spark_submit_parameters(step_settings(emr.spark_submit | cluster.spark_submit)))
     command = ["spark-submit", "--deploy-mode", "cluster", "--name", start.name, *settings, emr.entry_point]
     one = {
         "Name": start.name,

@@ -70,7 +70,8 @@ def _run(found: dict[str, Any], run_id: str) -> Run:
     return Run(
         id=run_id, name=found.get("name", ""), state=found["state"],
         phase=SERVERLESS_PHASES.get(found["state"], Phase.UNKNOWN), details=" ".join(found.get("stateDetails", "").split()),
-        created_at=found["createdAt"], attempt=found.get("attempt", 1), seconds=found.get("totalExecutionDurationSeconds"),
+        created_at=found["createdAt"].astimezone(dt.UTC),
+        attempt=found.get("attempt", 1), seconds=found.get("totalExecutionDurationSeconds"),
         limit_minutes=found.get("executionTimeoutMinutes"),
         billed=billed and Billed(*(billed.get(x, 0.0) for x in ("vCPUHour", "memoryGBHour", "storageGBHour"))),
     )  # fmt: skip

@@ -79,6 +79,6 @@ def _run(found: dict[str, Any]) -> Run:
     started, ended = timeline.get("StartDateTime"), timeline.get("EndDateTime")
     return Run(
         id=found["Id"], name=found["Name"], state=status["State"], phase=STEP_PHASES.get(status["State"], Phase.UNKNOWN),
-        details=" ".join("; ".join(x for x in said if x).split()), created_at=timeline["CreationDateTime"],
+        details=" ".join("; ".join(x for x in said if x).split()), created_at=timeline["CreationDateTime"].astimezone(dt.UTC),
         seconds=int((ended - started).total_seconds()) if started and ended else None,
     )  # fmt: skip

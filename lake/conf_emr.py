@@ -53,7 +53,8 @@ class Emr(Section):
         dict[str, str], Field(default_factory=dict, description="Spark settings that must be known before the driver starts")
     ]
     of_starts: Annotated[
-        dict[RoleName, dict[str, str]], Field(default_factory=dict, description="role of a start -> settings over spark_submit")
+        dict[RoleName, dict[str, str]],
+        Field(default_factory=dict, description="role -> settings of its Serverless runs over spark_submit"),
     ]
     ec2: Annotated[Ec2 | None, Field(description="a cluster for steps; null: none")] = None
     prices: Annotated[Prices, Field(description="what a run's billed resources cost")] = Prices()

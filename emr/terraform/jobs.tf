@@ -16,11 +16,23 @@ locals {
   }
 }
 
-# the vCPUs that a start may ask for
+# what a start may ask for: vCPUs, and GB with Spark's overhead of a tenth where none is stated
 locals {
   vcpus = {
     for start, s in local.settings_of : start =>
     tonumber(s["spark.driver.cores"]) + tonumber(s["spark.executor.cores"]) * tonumber(s["spark.dynamicAllocation.maxExecutors"])
+  }
+  worker_gb = {
+    for start, s in local.settings_of : start => {
+      for who in ["driver", "executor"] : who => ceil(
+        tonumber(trimsuffix(s["spark.${who}.memory"], "g"))
+        + try(tonumber(trimsuffix(s["spark.${who}.memoryOverhead"], "g")), tonumber(trimsuffix(s["spark.${who}.memory"], "g")) / 10)
+      )
+    }
+  }
+  memory_gb = {
+    for start, s in local.settings_of : start =>
+    local.worker_gb[start].driver + local.worker_gb[start].executor * tonumber(s["spark.dynamicAllocation.maxExecutors"])
   }
 }
 

@@ -19,6 +19,10 @@ output "application_id" {
     condition     = max(values(local.vcpus)...) <= var.max_vcpus
     error_message = "conf/${var.environment}.yml: a start may ask for ${max(values(local.vcpus)...)} vCPUs, and max_vcpus is ${var.max_vcpus}: it would wait for ever."
   }
+  precondition {
+    condition     = max(values(local.memory_gb)...) <= var.max_vcpus * 4
+    error_message = "conf/${var.environment}.yml: a start may ask for ${max(values(local.memory_gb)...)} GB, and the application has 4 for each of ${var.max_vcpus} vCPUs: it would wait for ever."
+  }
 }
 
 output "role_arns" {

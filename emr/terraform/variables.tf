@@ -94,7 +94,7 @@ variable "schedules" {
 }
 
 variable "schedules_on" {
-  description = "which schedules start something by themselves; with `night`, a day without a night is an alarm. Models are trained in production only"
+  description = "which schedules start something by themselves; with `deadline`, 30 hours without its look are an alarm. Models are trained in production only"
   type        = object({ night = bool, deadline = bool, train = bool })
 
   validation {

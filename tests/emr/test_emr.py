@@ -129,6 +129,12 @@ def test_a_training_has_a_driver_of_its_own(production: Conf) -> None:
     assert "spark.executor.memory=14g" in sent["train"]
 
 
+def test_a_step_has_no_driver_that_only_serverless_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMATICS_EMR__EC2__CLUSTER_ID", CLUSTER)
+    arguments = step(load_conf("production"), "production", starts.train(D))["Steps"][0]["HadoopJarStep"]["Args"]
+    assert "spark.driver.memory=14g" in arguments and not [x for x in arguments if "memoryOverhead" in x]
+
+
 def test_a_step_runs_what_the_job_run_runs(monkeypatch: pytest.MonkeyPatch, request_: Request) -> None:
     monkeypatch.setenv("TELEMATICS_EMR__EC2__CLUSTER_ID", CLUSTER)
     monkeypatch.setenv("TELEMATICS_EMR__EC2__SPARK_SUBMIT", '{"spark.dynamicAllocation.maxExecutors": "40"}')

@@ -9,6 +9,7 @@ import pytest
 from emr.deploy import Deployment, place_of
 from emr.request import job_run
 from emr.running import conf_of, start_of
+from emr.serverless import Serverless
 from lake.conf import load_conf
 from lake.errors import ConfigError
 from tests.emr.fake import Moment
@@ -73,6 +74,8 @@ def test_it_is_found_by_the_day_on_which_it_was_sent(deployed: Account) -> None:
     deployed.fake.script = [Moment("SUCCESS")]
     assert run(deployed) == 0
     today = dt.datetime.now(dt.UTC).date()
+    # botocore gives times of this machine's zone
+    assert Serverless(CONF, "production").get(next(iter(deployed.fake.runs))).created_at.tzinfo == dt.UTC
     assert deployed.run("status", "--env", "production", "--start", "run", "--date", str(today)) == 0
     # the date in its arguments is another thing
     assert deployed.run("status", "--env", "production", "--start", "run", "--date", "2026-01-05") == 23

@@ -171,6 +171,16 @@ def test_no_lifecycle_on_live_delta(made: Made) -> None:
     assert all(any(r["noncurrent_version_expiration"] for r in rules) for rules in lifecycles.values())
 
 
+def test_events_may_be_told_of_without_a_condition(made: Made) -> None:
+    """AWS's guide to EventBridge: of a topic's policy it supports no Condition."""
+    policies = {a: json.loads(r["policy"])["Statement"] for a, r in made.resources.items() if "aws_sns_topic_policy" in a}
+    by_topic = {topic: next(s for a, s in policies.items() if f'"{topic}"' in a) for topic in ("alerts", "reviewers")}
+    of_events = {topic: [s for s in found if "events.amazonaws.com" in str(s["Principal"])] for topic, found in by_topic.items()}
+    assert [("Condition" in s, s["Action"], s["Effect"]) for s in of_events["alerts"]] == [(False, "sns:Publish", "Allow")]
+    # none of its rules goes there
+    assert of_events["reviewers"] == []
+
+
 def test_every_bucket_is_private_versioned_and_encrypted(made: Made) -> None:
     kinds = ("public_access_block", "versioning", "server_side_encryption_configuration", "policy", "lifecycle_configuration")
     buckets = {r["address"].removesuffix(".aws_s3_bucket.this") for r in made.planned if r["type"] == "aws_s3_bucket"}

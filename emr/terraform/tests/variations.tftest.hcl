@@ -61,6 +61,7 @@ run "a_watch_over_nights_that_nothing_starts" {
 }
 
 # production's night may ask for 4 + 20 x 4 vCPUs, those of dev and staging for 2 + 2 x 4
+# production's training may ask for 16 + 4 x 4 vCPUs, and for 120 + 4 x 16 GB
 run "an_application_that_is_too_small_for_its_night" {
   command = plan
   variables {

@@ -17,7 +17,14 @@ resource "aws_sns_topic_policy" "this" {
   arn = aws_sns_topic.this[each.key].arn
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([for topic in ["alerts"] : {
+      # EventBridge delivers nothing to a topic whose statement for it has a Condition (AWS says so), and nobody would hear it
+      Sid       = "EventsAreToldUnconditionally"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.this[each.key].arn
+      } if topic == each.key], [
       {
         Sid       = "ServicesOfThisAccount"
         Effect    = "Allow"
@@ -27,14 +34,6 @@ resource "aws_sns_topic_policy" "this" {
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
       },
       {
-        # EventBridge delivers nothing to a topic whose statement for it has a Condition (AWS says so), and nobody would hear it
-        Sid       = "EventsAreToldUnconditionally"
-        Effect    = "Allow"
-        Principal = { Service = "events.amazonaws.com" }
-        Action    = "sns:Publish"
-        Resource  = aws_sns_topic.this[each.key].arn
-      },
-      {
         Sid       = "RefusePlainHttp"
         Effect    = "Deny"
         Principal = "*"
@@ -42,7 +41,7 @@ resource "aws_sns_topic_policy" "this" {
         Resource  = aws_sns_topic.this[each.key].arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
-    ]
+    ])
   })
 }
 
