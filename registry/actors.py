@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lake.conf import Conf
-from lake.errors import EnvironmentProblem, InputError
+from lake.errors import EnvironmentProblem, InputError, ModelRefused
 
 _ROLE = re.compile(r"(arn:[^:]*:sts::\d+:assumed-role/[^/]+)/.*")
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
@@ -36,6 +36,12 @@ def actor(conf: Conf, claimed: str | None = None) -> Actor:
     if claimed not in (None, found.name):
         raise InputError(f"--as {claimed}: {found.source} says that you are {found.name}")
     return found
+
+
+def refuse_unverified(conf: Conf, by: Actor) -> None:
+    """Raises ModelRefused for who decides here under a name that nobody vouches for, where that is not allowed."""
+    if conf.registry.require_verified and not by.verified:
+        raise ModelRefused(f"nobody vouches for {by.name}, and registry.require_verified is on: log in to MLflow or AWS")
 
 
 def _of_mlflow(conf: Conf) -> Actor | None:

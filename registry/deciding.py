@@ -8,7 +8,7 @@ from lake.conf import Conf
 from lake.errors import InputError, ModelRefused
 from lake.tables_gold import FEATURES_TABLE
 from registry import history as h
-from registry.actors import Actor
+from registry.actors import Actor, refuse_unverified
 from registry.approval import approval_of, refuse_moved
 from registry.champion import load
 from registry.evidence_files import as_json
@@ -44,7 +44,8 @@ def gates(conf: Conf, chosen: Version, waivers: list[Waiver]) -> list[Gate]:
     rival = rival_of(conf, history, chosen.version)
     found = judge(loaded.files, load_thresholds(conf.gates_path), rival, waivers, today())
     registered = history.registered(chosen.version).detail["digest"]
-    figure = f"files have {loaded.digest[:12]}, registered with {registered[:12]}"
+    # whole: of an imported version it is the one proof, and is compared with what its own registry says
+    figure = f"files have {loaded.digest}, registered with {'the same' if loaded.digest == registered else registered}"
     return [*found, Gate("digest", "pass" if loaded.digest == registered else "fail", figure)]
 
 
@@ -54,8 +55,7 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
     refuse_moved(before, chosen.model, holder(conf, chosen.model, CHAMPION))
     registered = before.registered(chosen.version)
     refuse_own(conf, registered, by)
-    if conf.registry.require_verified and not by.verified:
-        raise ModelRefused(f"nobody vouches for {by.name}, and registry.require_verified is on: log in to MLflow or AWS")
+    refuse_unverified(conf, by)
     found = gates(conf, chosen, list(decision.waivers))
     closed = [f"{g.name} ({g.figure})" for g in found if g.status == "fail"]
     if closed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lake.conf import Conf
 from lake.errors import InputError
 from registry import history as h
-from registry.actors import Actor
+from registry.actors import Actor, refuse_unverified
 from registry.log import register_contents
 from registry.origins import origin_of
 from registry.pack import Pack, read_pack
@@ -22,7 +22,7 @@ class Imported:
 
     def describe(self) -> str:
         """One line."""
-        origin, digest = self.pack.origin, self.pack.contents.digest[:12]
+        origin, digest = self.pack.origin, self.pack.contents.digest
         here = f"{origin.model} version {self.version}"
         there = f"version {origin.version} of {origin.registry}, {self.pack.state} there, digest {digest}"
         if not self.is_new:
@@ -35,10 +35,14 @@ def import_pack(conf: Conf, path: str, by: Actor) -> Imported:
 
     Raises InputError for a pack that does not prove itself, or that says to be a version which is here with other files.
     """
+    refuse_unverified(conf, by)
     pack = read_pack(path)
     there = _there(conf, pack)
     if there is not None:
         return Imported(pack, there, is_new=False)
+    if pack.origin.registry == conf.registry_history:
+        what = f"{pack.origin.model} version {pack.origin.version}"
+        raise InputError(f"{path} says that it is of this registry, which has no such {what}")
     return Imported(pack, register_contents(conf, pack.contents, by, pack.origin).version, is_new=True)
 
 

@@ -54,7 +54,8 @@ def rival_of(conf: Conf, history: History, version: str) -> str | None:
     champion = history.champion
     if champion in (None, version):
         return None
-    candidate, holder = (origin_of(conf.registry_history, history.registered(str(v))) for v in (version, champion))
-    if candidate.registry == conf.registry_history:
+    # what was trained here was so by this history, whatever an imported one calls its registry
+    if IMPORTED not in history.registered(version).detail:
         return champion
+    candidate, holder = (origin_of(conf.registry_history, history.registered(str(v))) for v in (version, champion))
     return holder.version if candidate.registry == holder.registry else f"{champion} of this registry"

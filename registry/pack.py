@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from lake.sources import describe
 from lake.storage import opened
 from registry import history as h
 from registry import pack_format as p
+from registry.actors import Actor
 from registry.champion import FILES, JUDGED, TEST_PREDICTIONS
 from registry.contents import Contents
 from registry.exam import told
 from registry.origins import Origin, origin_of
+from registry.store import AUTHOR_TAG
 from training.artefacts import APPROVALS
 from training.scorer import Scorer
 
@@ -57,7 +60,11 @@ def read_pack(path: str) -> Pack:
     _refuse_unreadable(path, contents)
     if contents.name != source.model:
         raise InputError(f"{path}: it says that it is of {source.model}, and its model is {contents.name}")
-    return Pack(_origin(path, source, registered), history.state(source.version), contents)
+    origin = _origin(path, source, registered)
+    if origin.author != Actor(contents.lineage.get(AUTHOR_TAG, ""), verified=False, source="").principal:
+        # the digest covers the lineage, and not the history
+        raise InputError(f"{path}: its history names another author than its files")
+    return Pack(origin, history.state(source.version), contents)
 
 
 def _files(path: str) -> Files:
@@ -65,7 +72,7 @@ def _files(path: str) -> Files:
         with opened(path) as stream, zipfile.ZipFile(stream) as pack:
             _refuse_harmful(path, pack.infolist())
             return {name: pack.read(name) for name in pack.namelist()}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as e:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, lzma.LZMAError) as e:
         raise InputError(f"{path} is no exam pack, or was changed: {e}") from e
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror or e}") from e
@@ -146,7 +153,7 @@ def _refuse_unreadable(path: str, contents: Contents) -> None:
 def _origin(path: str, source: p.Source, registered: h.Entry) -> Origin:
     try:
         return origin_of(source.registry, registered)
-    except TypeError as e:
+    except (TypeError, AttributeError) as e:
         raise InputError(f"{path}: its history does not say where the version comes from: {e}") from e
 
 

@@ -144,21 +144,22 @@ def test_a_version_is_its_own_pack_already(production: Conf, packs: list[Path]) 
     assert len(versions(production)) == 2
 
 
-def made_anew(files: dict[str, bytes]) -> None:
-    """Other files with a history, hashes and a digest that agree with them."""
-    files["evidence/card.md"] += b"\nFit for everything.\n"
+def made_anew(files: dict[str, bytes], author: Actor = AUTHOR) -> None:
+    """A history, hashes and a digest that agree with the files, as if `author` had registered them."""
     first = json.loads(files["history/000001.json"])
     judged = {n.partition("/")[2]: x for n, x in files.items() if n.startswith(("model/", "evidence/"))}
     first["detail"]["digest"] = digest({n: x for n, x in judged.items() if n in (*FILES, *JUDGED)})
     bodies, previous = [h.Entry.parse(x) for n, x in sorted(files.items()) if n.startswith("history/")], ""
     for number, entry in enumerate(bodies, 1):
-        body = replace(entry, previous=previous, detail=first["detail"] if number == 1 else entry.detail).body()
+        changed = {"detail": first["detail"], "actor": author} if number == 1 else {}
+        body = replace(entry, previous=previous, **changed).body()
         files[f"history/{number:06d}.json"], previous = body, hashlib.sha256(body).hexdigest()
     files["history.json"] = json.dumps(told(h.chain(lambda n: files.get(f"history/{n:06d}.json")))).encode()
 
 
 def test_two_packs_of_one_version_with_other_files_are_not_both_genuine(staging: Conf, packs: list[Path], tmp_path: Path) -> None:
     files = unpacked(packs[0])
+    files["evidence/card.md"] += b"\nFit for everything.\n"
     made_anew(files)
     with pytest.raises(InputError, match="version 1 is of the same origin and has other files: one is not genuine"):
         import_pack(staging, packed(files, tmp_path / "p.zip"), RELEASER)
@@ -173,3 +174,27 @@ def test_a_pack_that_was_changed_registers_nothing(packs: list[Path], tmp_path: 
     assert e.value.exit_code == 3
     assert versions(empty) == []
     assert not (tmp_path / "lake").exists()
+
+
+def test_an_author_that_only_the_history_names_is_refused(packs: list[Path], tmp_path: Path) -> None:
+    """The digest, which people compare, covers the files and their lineage."""
+    files = unpacked(packs[0])
+    made_anew(files, RELEASER)
+    with pytest.raises(InputError, match="its history names another author than its files"):
+        import_pack(load_conf("local", lake=str(tmp_path / "lake")), packed(files, tmp_path / "p.zip"), RELEASER)
+
+
+def test_a_pack_that_says_to_be_of_here_and_is_not(packs: list[Path], tmp_path: Path) -> None:
+    empty, files = load_conf("local", lake=str(tmp_path / "lake")), unpacked(packs[0])
+    source = json.loads(files["pack.json"])
+    files["pack.json"] = json.dumps(source | {"registry": empty.registry_history}).encode()
+    with pytest.raises(InputError, match=f"is of this registry, which has no such {MODEL} version 1"):
+        import_pack(empty, packed(files, tmp_path / "p.zip"), RELEASER)
+
+
+def test_nobody_imports_under_a_name_that_nobody_vouches_for(packs: list[Path], tmp_path: Path) -> None:
+    conf = load_conf("local", lake=str(tmp_path / "lake"))
+    strict = conf.model_copy(update={"registry": conf.registry.model_copy(update={"require_verified": True})})
+    with pytest.raises(ModelRefused, match="nobody vouches for lea"):
+        import_pack(strict, str(packs[0]), RELEASER)
+    assert versions(conf) == []
