@@ -71,7 +71,7 @@ def test_a_month_is_summed_by_start_against_the_budget(cloud: Account, monkeypat
     assert cloud.run("cost", "--month", month) == 0
     # 50 h x 0.042094 = 2.10 of 2
     assert "in all    50.00 vCPU h, 0.00 GB h, 0.00 GB h of disk: 2.10 $; budget 2 $: OVER THE BUDGET" in cloud.out
-    assert "1 run(s) are not billed yet" in cloud.out
+    assert "1 run(s) have no bill yet" in cloud.out
     assert [x.split()[0] for x in cloud.out.splitlines() if x.startswith(("nightly", "train"))] == ["nightly", "train"]
 
 
