@@ -65,7 +65,7 @@ def _quiet(rule: Rule, night: int, frame: int) -> Iterator[bool]:
 
 
 def _firing(rule: Rule, nights: Iterator[list[Signal]]) -> bool:
-    *_, last = _told(rule, nights)
+    *_, last = told(rule, nights)
     return any(a.state == "firing" for a in last)
 
 
@@ -87,7 +87,7 @@ def _found(rule: Rule, seed: int) -> bool:
         counts = random.multinomial(size, EVEN, size=FEATURES)
         counts[0] = random.multinomial(size, shifted)
         nights.append(_signals(rule, reference, counts, size, size))
-    return any(a.state == "firing" and a.subject == "x0" for told in _told(rule, iter(nights)) for a in told)
+    return any(a.state == "firing" and a.subject == "x0" for alerts in told(rule, iter(nights)) for a in alerts)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _compared(column: _Column, before: int, now: int) -> Drift:
     return compare(Monitored(column.name, "feature", ""), BINS, *sides)
 
 
-def _told(rule: Rule, nights: Iterator[list[Signal]]) -> Iterator[list[Alert]]:
+def told(rule: Rule, nights: Iterator[list[Signal]]) -> Iterator[list[Alert]]:
     """Alerts of night after night, as gold.alerts would carry them on."""
     past: list[Past] = []
     published: list[dt.date] = []

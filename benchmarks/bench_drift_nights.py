@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import functions as F
 
-from benchmarks.bench_drift import _told as told
+from benchmarks.bench_drift import told
 from benchmarks.measure import Row
 from expectations.gate import make_gate
 from jobs.context import JobContext

@@ -21,7 +21,7 @@ def show(context: typer.Context, form: FormatOption = "table") -> None:
     from pyspark.sql import Row
 
     from jobs.looking import write
-    from lake.lease import is_over, stands
+    from lake.lease_chain import is_over, stands
 
     here = state(context)
     here.check_there()
@@ -42,7 +42,7 @@ def release(
     context: typer.Context, number: Annotated[int, typer.Argument(help="the lease to end, as `telematics lease show` names it")]
 ) -> None:
     """End a lease whose holder is gone. One that still runs stops before its next commit; what it staged is lost, no row is."""
-    from lake.lease import release_by_hand
+    from lake.lease_chain import release_by_hand
 
     here = state(context)
     here.check_there()

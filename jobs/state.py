@@ -19,7 +19,8 @@ from lake.delta_log import check_whole
 from lake.errors import LakeError, LeaseLost, TelematicsError
 from lake.format_version import check_format
 from lake.jars import S3_JARS, missing_jars
-from lake.lease import Lease, myself, refuse_if_held
+from lake.lease import Lease
+from lake.lease_chain import myself, refuse_if_held
 from lake.lease_store import LeaseStore, lease_store
 from lake.log import configure
 from lake.masking import without_secrets

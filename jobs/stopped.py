@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -18,9 +19,10 @@ from jobs.nights_history import deadline, usual_minutes
 from jobs.page import DATA, Drawn, draw, folder_of, has_drift_report, has_site, put, read_page
 from lake.conf import Conf
 from lake.delta import Lake
-from lake.errors import GateFailed, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
+from lake.errors import GateFailed, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
 from lake.log import note
 from lake.storage import fetch, keep
+from monitoring.night import Night
 from monitoring.stopped import Stopped
 from registry.store import CHAMPION
 
@@ -78,6 +80,15 @@ def is_drawn(conf: Conf, date: dt.date) -> bool:
     except Exception as e:
         note("the night's page cannot be read: it is drawn again", date=date, cause=cause(e))
         return True
+
+
+def _is_of_a_good_run(reports: Path, date: dt.date) -> bool:
+    """Whether the night has a page that can be read, of a run that ended well."""
+    try:
+        return isinstance(read_page(folder_of(reports, date) / DATA), Night)
+    except LakeError as e:
+        note("the night's page cannot be read: it is drawn again", date=date, cause=cause(e))
+        return False
 
 
 def _page(conf: Conf, date: dt.date) -> Drawn | None:
@@ -142,11 +153,11 @@ def _stopped(where: Where, failure: Exception, job: str | None, *, is_begun: boo
 
 
 def _write(where: Where, night: Stopped, *, is_gates: bool) -> None:
-    if not night.is_begun and not is_drawn(where.conf, where.date) and _page(where.conf, where.date) is not None:
-        # of an earlier run that ended well: nothing of it has changed
-        return
     reports, kept = where.conf.reports_path, where.conf.kept("_reports")
     fetch(kept, reports, DATA)
+    if not night.is_begun and _is_of_a_good_run(reports, where.date):
+        # nothing of it has changed
+        return
     if is_gates and isinstance(where.gate, QualityGate):
         where.gate.build_docs()
     put(reports, where.date, DATA, _looked_up(where, night).model_dump_json(indent=1))

@@ -64,12 +64,12 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
         raise TrainingRefused(
             f"the frame valued {frame.valuation} has no rows: 0 claims, at least {conf.training.min_claims} are needed"
         )
-    version = lake.version(frame.name)
+    version, groups = lake.version(frame.name), _groups(lake)
     results = []
     for coverage in coverages:
         champion = rival(conf, model_name(coverage))
         grown = _development(lake, conf, coverage, frame.valuation)
-        around = Around(_progress(conf, coverage, frame.hash), _groups(lake), champion.scorer if champion else None, grown)
+        around = Around(_progress(conf, coverage, frame.hash), groups, champion.scorer if champion else None, grown)
         part, undrawn = _rows(frame, coverage, conf.training)
         evidence = fit(part, conf.training, frame.spec.feature_version, around)
         if champion is not None:
@@ -83,8 +83,9 @@ def train(lake: Lake, conf: Conf, valuation: dt.date | None = None, author: str 
 def _rows(frame: FrameResult, coverage: str, spec: Training) -> tuple[pd.DataFrame, int]:
     """Of a coverage: those to train on, and how many were not drawn."""
     rows = frame.df.where(F.col("coverage") == coverage).select(*needed_columns(frame.spec.feature_version))
-    found = collected(drawn(rows, "policy_id", spec.most_rows, spec.seed), "policy_id")
-    return found, rows.count() - len(found)
+    count = rows.count()
+    found = collected(drawn(rows, count, "policy_id", spec.most_rows, spec.seed), min(count, spec.most_rows), "policy_id")
+    return found, count - len(found)
 
 
 def _progress(conf: Conf, coverage: str, frame_hash: str) -> Progress:
@@ -109,7 +110,7 @@ def _development(lake: Lake, conf: Conf, coverage: str, valuation: dt.date) -> d
 def _groups(lake: Lake) -> pd.DataFrame:
     """Groups for the fairness of prices, which no transform and no model reads."""
     found = lake.read("reference.fairness_groups").where(F.col("known_to").isNull())
-    return collected(found.select("policy_id", "group_name", "probability"), "policy_id")
+    return collected(found.select("policy_id", "group_name", "probability"), found.count(), "policy_id")
 
 
 def lineage_of(lake: Lake, conf: Conf, frame: FrameResult, version: int | None, undrawn: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from registry.approval import approval_of, refuse_moved
 from registry.champion import load
 from registry.evidence_files import as_json
 from registry.gates import Gate, Waiver, judge, load_thresholds
-from registry.origins import refuse_own, rival_of
+from registry.origins import IMPORTED, refuse_own, rival_of
 from registry.store import CANARY, CHAMPION, PREVIOUS, answering, connect
 from registry.versions import Version, holder, versions
 from training.artefacts import APPROVALS
@@ -56,6 +56,9 @@ def approve(conf: Conf, chosen: Version, by: Actor, decision: Decision) -> tuple
     registered = before.registered(chosen.version)
     refuse_own(conf, registered, by)
     refuse_unverified(conf, by)
+    if IMPORTED in registered.detail:
+        # or who imports under a made-up name would be the second pair of eyes
+        refuse_unverified(conf, registered.actor)
     found = gates(conf, chosen, list(decision.waivers))
     closed = [f"{g.name} ({g.figure})" for g in found if g.status == "fail"]
     if closed:

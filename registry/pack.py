@@ -52,7 +52,7 @@ def read_pack(path: str) -> Pack:
     source = _source(path, files)
     history = _history(path, files)
     registered = history.last(source.version, h.REGISTERED)
-    if registered is None or registered.model != source.model:
+    if registered is None or registered.model != source.model or not isinstance(registered.detail, dict):
         raise InputError(f"{path}: its history does not say how {source.model} version {source.version} came to be")
     contents = _contents(path, files)
     if contents.digest != registered.detail.get("digest"):
@@ -61,7 +61,7 @@ def read_pack(path: str) -> Pack:
     if contents.name != source.model:
         raise InputError(f"{path}: it says that it is of {source.model}, and its model is {contents.name}")
     origin = _origin(path, source, registered)
-    if origin.author != Actor(contents.lineage.get(AUTHOR_TAG, ""), verified=False, source="").principal:
+    if origin.author != Actor(str(contents.lineage.get(AUTHOR_TAG, "")), verified=False, source="").principal:
         # the digest covers the lineage, and not the history
         raise InputError(f"{path}: its history names another author than its files")
     return Pack(origin, history.state(source.version), contents)
@@ -73,6 +73,7 @@ def _files(path: str) -> Files:
             _refuse_harmful(path, pack.infolist())
             return {name: pack.read(name) for name in pack.namelist()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, lzma.LZMAError) as e:
+        # two of them are zipfile's answers to a compression that it does not know, and to a password
         raise InputError(f"{path} is no exam pack, or was changed: {e}") from e
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror or e}") from e

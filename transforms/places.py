@@ -69,6 +69,7 @@ def _holidays(country: str) -> "HolidayBase | None":
     try:
         return country_holidays(country)
     except NotImplementedError:
+        # the library's answer for a country that it does not know
         return None
 
 

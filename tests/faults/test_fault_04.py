@@ -16,7 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lake.delta import Lake, transaction_id
 from lake.errors import CommitLost, LeaseLost
-from lake.lease import Lease, myself
+from lake.lease import Lease
+from lake.lease_chain import myself
 from lake.lease_store import lease_store
 from lake.tables import CONSENTS
 
@@ -27,7 +28,7 @@ DRIVER = """
 import os, signal, sys
 from lake.conf import load_conf
 from lake.delta import Lake
-from lake.lease import refuse_if_held
+from lake.lease_chain import refuse_if_held
 from lake.lease_store import lease_store
 from lake.session import spark_session
 from tests.faults.test_fault_04 import TAKEOVER_S, append, leased

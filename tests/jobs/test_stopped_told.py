@@ -18,7 +18,8 @@ from lake.conf import Conf, load_conf
 from lake.conf_sections import Channels
 from lake.delta import Lake
 from lake.errors import CommitLost, ConfigError, InputError, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused
-from lake.lease import Lease, myself
+from lake.lease import Lease
+from lake.lease_chain import myself
 from lake.lease_store import lease_store
 from tests.jobs.test_page_job import BEFORE, D
 from tests.monitoring.test_page import night
@@ -91,6 +92,21 @@ def test_silences_and_rules_that_cannot_be_read_keep_nobody_from_being_told(
     assert len(told(mine)) == 1 and page(mine) is not None
 
 
+TAKEN = LeaseLost("number 9 was made after ours, 8")
+
+
+class Guard:
+    """A lease that is not held any more, as its check says."""
+
+    nonce = "n"
+
+    def __init__(self, why: Exception) -> None:
+        self.why = why
+
+    def check(self) -> None:
+        raise self.why
+
+
 @pytest.mark.parametrize("failure", [LeaseHeld("held"), LeaseLost("lost")])
 def test_where_another_writes_nobody_is_told_and_the_pages_are_its_own(mine: Conf, lake: Lake, failure: Exception) -> None:
     tell(Where(mine, D, lake), failure, "score")
@@ -109,24 +125,12 @@ def test_a_commit_that_was_lost_to_one_without_a_lease_is_told(mine: Conf, lake:
 
 
 def test_a_lease_that_ended_and_that_another_has_taken_since_is_not_told(mine: Conf, lake: Lake) -> None:
-    class Taken:
-        nonce = "n"
-
-        def check(self) -> None:
-            raise LeaseLost("number 9 was made after ours, 8")
-
-    tell(Where(mine, D, Lake(lake.spark, lake.root, Taken())), LeaseOver("it could not be renewed"), "score")
+    tell(Where(mine, D, Lake(lake.spark, lake.root, Guard(TAKEN))), LeaseOver("it could not be renewed"), "score")
     assert (told(mine), page(mine)) == ([], None)
 
 
 def test_what_a_lost_lease_made_fail_is_not_told_either(mine: Conf, lake: Lake) -> None:
-    class Lost:
-        nonce = "n"
-
-        def check(self) -> None:
-            raise LeaseLost("number 9 was made after ours, 8")
-
-    guarded = Lake(lake.spark, lake.root, Lost())
+    guarded = Lake(lake.spark, lake.root, Guard(TAKEN))
     tell(Where(mine, D, guarded), RuntimeError("Job 3 was cancelled"), "score")
     assert (told(mine), page(mine)) == ([], None)
 
@@ -136,26 +140,14 @@ def test_a_lease_that_ended_and_nobody_took_is_told_and_the_pages_are_left_to_wh
     mine: Conf, lake: Lake, by_a_job: bool
 ) -> None:
     over = LeaseOver("the lease of the lake is lost: it could not be renewed")
-
-    class Over:
-        nonce = "n"
-
-        def check(self) -> None:
-            raise over
-
-    guarded = Lake(lake.spark, lake.root, Over() if by_a_job else None)
+    guarded = Lake(lake.spark, lake.root, Guard(over) if by_a_job else None)
     tell(Where(mine, D, guarded), RuntimeError("Job 3 was cancelled") if by_a_job else over, "score")
     assert len(told(mine)) == 1 and page(mine) is None
 
 
 def test_a_lease_store_that_does_not_answer_is_no_other_writer(mine: Conf, lake: Lake) -> None:
-    class Silent:
-        nonce = "n"
-
-        def check(self) -> None:
-            raise ConnectionError("S3 does not answer")
-
-    tell(Where(mine, D, Lake(lake.spark, lake.root, Silent())), LakeError("S3 does not answer"), "score")
+    silent = Guard(ConnectionError("S3 does not answer"))
+    tell(Where(mine, D, Lake(lake.spark, lake.root, silent)), LakeError("S3 does not answer"), "score")
     assert len(told(mine)) == 1
 
 

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from lake.conf import load_conf
 from lake.delta import Lake
-from lake.lease import Lease, myself
+from lake.lease import Lease
+from lake.lease_chain import myself
 from lake.lease_store import lease_store
 from lake.session import FILE_BYTES, FILES
 from tests.transforms.rows import day, days

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lake.errors import LakeError, LeaseHeld, LeaseLost, LeaseOver
-from lake.lease import KEPT, Held, Lease, is_over, myself, refuse_if_held, release_by_hand, stands
+from lake.lease import KEPT, Lease
+from lake.lease_chain import Held, is_over, myself, refuse_if_held, release_by_hand, stands
 from lake.lease_store import DiskStore, LeaseStore, S3Store
 from tests.servers import S3
 

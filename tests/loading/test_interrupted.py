@@ -18,7 +18,8 @@ from lake.conf import Conf
 from lake.delta import Lake
 from lake.delta_log import standings
 from lake.errors import CommitLost
-from lake.lease import Lease, myself
+from lake.lease import Lease
+from lake.lease_chain import myself
 from lake.lease_store import lease_store
 from tests.loading.files import PHONE, hour, point, run, source, sums, write
 

@@ -198,3 +198,11 @@ def test_nobody_imports_under_a_name_that_nobody_vouches_for(packs: list[Path], 
     with pytest.raises(ModelRefused, match="nobody vouches for lea"):
         import_pack(strict, str(packs[0]), RELEASER)
     assert versions(conf) == []
+
+
+def test_what_was_imported_under_such_a_name_is_approved_by_nobody(packs: list[Path], tmp_path: Path) -> None:
+    conf = load_conf("local", lake=str(tmp_path / "lake"))
+    version = import_pack(conf, str(packs[0]), RELEASER).version
+    strict = conf.model_copy(update={"registry": conf.registry.model_copy(update={"require_verified": True})})
+    with pytest.raises(ModelRefused, match="nobody vouches for lea"):
+        approve(strict, choose(strict, MODEL, version), Actor("ron", verified=True, source="MLflow"), YES)
