@@ -60,7 +60,6 @@ def test_a_run_is_found_by_every_date_that_it_is_of(cloud: Account) -> None:
 
 def test_a_month_is_summed_by_start_against_the_budget(cloud: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMATICS_EMR__MONTHLY_BUDGET_DOLLARS", "2")
-    month = f"{dt.datetime.now(dt.UTC):%Y-%m}"
     for start, hours in (("nightly", 20.0), ("train", 30.0)):
         cloud.fake.script = [Moment("SUCCESS", billed=(hours, 0.0, 0.0))]
         assert cloud.run("submit", start, "--date", "2026-01-05") == 0
@@ -68,6 +67,7 @@ def test_a_month_is_summed_by_start_against_the_budget(cloud: Account, monkeypat
     assert cloud.run("submit", "maintain", "--date", "2026-01-05") == 0
     old = cloud.fake.runs[next(iter(cloud.fake.runs))]
     cloud.fake.add(old.request, [Moment("SUCCESS", billed=(1000.0, 0.0, 0.0))], dt.datetime(2025, 1, 5, tzinfo=dt.UTC))
+    month = f"{next(iter(cloud.fake.runs.values())).created_at:%Y-%m}"
     assert cloud.run("cost", "--month", month) == 0
     # 50 h x 0.042094 = 2.10 of 2
     assert "in all    50.00 vCPU h, 0.00 GB h, 0.00 GB h of disk: 2.10 $; budget 2 $: OVER THE BUDGET" in cloud.out

@@ -72,7 +72,7 @@ def test_an_approved_version_is_promoted_and_a_killed_promotion_is_finished(conf
     assert {g.name: g.status for g in found}["fairness"] == "waived"
     assert entry.detail["conditions"] == ["only private cars"]
     # the waiver ends before the year is over, and with it the approval
-    assert entry.detail["expires"] == fairness_waiver().until.isoformat()
+    assert entry.detail["expires"] == YES.waivers[0].until.isoformat()
     with monkeypatch.context() as killed:
         killed.setattr("registry.deciding._hand_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
