@@ -17,10 +17,11 @@ from jobs.nights import champion_of_record
 from lake.delta import Lake
 from lake.features import FEATURES
 from lake.storage import keep
+from lake.stored import Stored
 from lake.tables import DRIFT, SCORES
 from monitoring.binning import bins_of, summarise
 from monitoring.drift import Drift, Monitored, Side, compare
-from monitoring.evidently_report import write_report
+from monitoring.evidently_report import REPORT, write_report
 from monitoring.predictions import PREDICTIONS, predictions
 from monitoring.reason_shares import reason_drifts
 from registry.champion import load
@@ -42,18 +43,39 @@ def run(ctx: JobContext) -> JobResult:
     scores = by_champions(ctx, modelled_scores(ctx.lake, ctx))
     models = models_of(scores)
     if not models:
-        return JobResult(0, f"no policy was scored by a model on {ctx.date}: nothing to compare")
+        return _nothing(ctx, f"no policy was scored by a model on {ctx.date}: nothing to compare")
     elsewhere = [m for m in models if came_without_frame(ctx, m)]
     with_frame = [m for m in models if m not in elsewhere]
     every = [*(_against_frames(ctx, with_frame, scores) if with_frame else ()), *daily_drifts(ctx)]
     beside = f"; {', '.join(m.model_name for m in elsewhere)} came without a frame" if elsewhere else ""
+    if not with_frame:
+        _remove_report(ctx)
     if not every:
-        return JobResult(0, f"nothing to compare{beside}")
+        return _nothing(ctx, f"nothing to compare{beside}")
     df = ctx.spark.createDataFrame([(ctx.date, *astuple(d)) for d in every], DRIFT.schema).coalesce(1)
-    rows = ctx.lake.publish(TABLE, df, f"score_date = DATE'{ctx.date}'", ctx.gate)
+    rows = ctx.lake.publish(TABLE, df, _of_night(ctx), ctx.gate)
     gone = [d.column for d in every if d.drifted]
     named = f": {', '.join(gone[:5])}" if gone else ""
     return JobResult(rows, f"{len(gone)} of {rows} columns drifted{named}{beside}", {"drifted": gone})
+
+
+def _nothing(ctx: JobContext, why: str) -> JobResult:
+    """What an earlier run of the night compared was of other scores."""
+    ctx.lake.delete_where(TABLE, _of_night(ctx))
+    _remove_report(ctx)
+    return JobResult(0, why)
+
+
+def _remove_report(ctx: JobContext) -> None:
+    folders = (str(ctx.conf.reports_path / "nights" / f"{ctx.date}"), ctx.conf.kept(f"_reports/nights/{ctx.date}"))
+    for folder in filter(None, folders):
+        for name in REPORT:
+            Stored(folder).remove(name)
+
+
+def _of_night(ctx: JobContext) -> str:
+    """The rows of gold.drift that are of the night."""
+    return f"score_date = DATE'{ctx.date}'"
 
 
 def _against_frames(ctx: JobContext, models: list[Model], scores: DataFrame) -> list[Drift]:

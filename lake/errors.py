@@ -141,9 +141,13 @@ class Complaint:
         return cls(error.exit_code, f"{where}: {error}")
 
 
+_OF_COMPLAINTS = (GateFailed, InputError, LakeError, EnvironmentProblem)
+"""What a command ends with, the first of these that a complaint is of: data before the machine."""
+
+
 def raise_for(complaints: Iterable[Complaint]) -> None:
-    """Raise all complaints as one, GateFailed where a gate is among them, else InputError; nothing where there are none."""
+    """Raise all complaints as one, of the kind of the gravest of them; nothing where there are none."""
     found = list(dict.fromkeys(complaints))
     if found:
-        is_gate = any(x.exit_code == GateFailed.exit_code for x in found)
-        raise (GateFailed if is_gate else InputError)("; ".join(x.what for x in found))
+        kinds = (kind for kind in _OF_COMPLAINTS if any(x.exit_code == kind.exit_code for x in found))
+        raise next(kinds, InputError)("; ".join(x.what for x in found))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from monitoring.drift import Drift
 
+REPORT = DOCUMENT, DATA = "drift.html", "drift.json"
 SAMPLE_ROWS = 10_000
 """Rows a side at most: Evidently takes pandas frames and no histograms."""
 SHOWN_COLUMNS = 15
@@ -30,7 +31,7 @@ def write_report(folder: Path, night: str, reference: pd.DataFrame, current: pd.
     observed = [n for n in names if reference[n].notna().any() and current[n].notna().any()]
     shown = observed[:SHOWN_COLUMNS]
     snapshot = _snapshot(reference[shown], current[shown])
-    snapshot.save_html(str(folder / "drift.html"))
+    snapshot.save_html(str(folder / DOCUMENT))
     document = {
         "night": night,
         "exact": [asdict(d) for d in drifts],
@@ -41,7 +42,7 @@ def write_report(folder: Path, night: str, reference: pd.DataFrame, current: pd.
             "report": json.loads(snapshot.json()),
         },
     }  # fmt: skip
-    (folder / "drift.json").write_text(json.dumps(document, indent=1))
+    (folder / DATA).write_text(json.dumps(document, indent=1))
 
 
 def _snapshot(reference: pd.DataFrame, current: pd.DataFrame) -> Any:

@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import LakeError
 from lake.features import feature_columns, model_features
-from lake.tables import POLICY_DAYS
+from lake.tables import DRIFT, POLICY_DAYS
+from monitoring.drift import Drift
+from monitoring.evidently_report import REPORT
 from registry.actors import Actor
 from registry.champion import FILES, LINEAGE_FILE
 from registry.history import REGISTERED, Entry, store_of
@@ -205,6 +208,19 @@ def test_a_night_without_modelled_scores_publishes_nothing(lake: Lake, conf: Con
     result = run(context(lake, conf))
     assert (result.rows, result.message) == (0, f"no policy was scored by a model on {D}: nothing to compare")
     assert not lake.exists("gold.drift")
+
+
+def test_a_rerun_without_modelled_scores_takes_back_what_was_compared_before(lake: Lake, conf: Conf) -> None:
+    before = D - dt.timedelta(days=1)
+    compared = astuple(Drift("km_7", "feature", "km", "psi", 0.01, 0.1, False, 9, 9, 1.0, 1.0, 0.0, -1.0, 1.0))
+    lake.append_once("gold.drift", lake.spark.createDataFrame([(D, *compared), (before, *compared)], DRIFT.schema), "before")
+    folder = conf.reports_path / "nights" / f"{D}"
+    folder.mkdir(parents=True)
+    for name in REPORT:
+        (folder / name).write_text("of other scores")
+    assert run(context(lake, conf)).rows == 0
+    assert [r["score_date"] for r in lake.read("gold.drift").collect()] == [before]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_frame_that_is_gone_is_named(lake: Lake, conf: Conf) -> None:
