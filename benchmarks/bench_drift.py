@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,10 @@ SHIFT_SD, RUNS, BY_NIGHT, WEEKS = 0.5, 400, 5, 8
 START = dt.date(2026, 1, 1)
 BINS = Bins(tuple(norm.ppf(np.arange(1, CELLS) / CELLS)), 0.0)
 Counts = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
 EVEN = np.full(CELLS, 1 / CELLS)
+MOSTLY_ZERO = np.array([0.0005, 0.88, 0.07, 0.0495])
+"""A value that most have, cells for what is above it, and hardly anything below."""
 
 
 def run() -> list[Row]:
@@ -38,10 +42,10 @@ def run() -> list[Row]:
     rules = load_rules(CONF_FOLDER / "alerts.yaml").each()
     rows = []
     watched = next(r for r in rules if r.name == "feature_drift")
-    for night, frame in SIZES:
-        alarmed = sum(_quiet(watched, night, frame))
-        print(f"  {night:,} vehicles, {frame:,} in the frame: {alarmed} of {NIGHTS:,} nights with an alert")
-        what = f"{NIGHTS:,} nights without change, {FEATURES} features, {night:,} vehicles, {frame:,} in the frame"
+    for (night, frame), (shape, shares) in product(SIZES, (("deciles", EVEN), ("mostly zero", MOSTLY_ZERO))):
+        alarmed = sum(_quiet(watched, night, frame, shares))
+        print(f"  {shape}, {night:,} vehicles, {frame:,} in the frame: {alarmed} of {NIGHTS:,} nights with an alert")
+        what = f"{NIGHTS:,} nights without change, {FEATURES} features ({shape}), {night:,} vehicles, {frame:,} in the frame"
         rows.append(Row(f"{what}: upper limit; peer: 1 %", 100 * upper_limit(alarmed, NIGHTS), 1.0, "%", ""))
     found = sum(_found(next(r for r in rules if r.name == "daily_drift"), seed) for seed in range(RUNS))
     what = f"daily values of 20,000 policies shifted by half a standard deviation: told by night {BY_NIGHT}; peer: 95 %"
@@ -53,12 +57,12 @@ def upper_limit(alarmed: int, nights: int) -> float:
     return float(beta.ppf(0.95, alarmed + 1, nights - alarmed))
 
 
-def _quiet(rule: Rule, night: int, frame: int) -> Iterator[bool]:
+def _quiet(rule: Rule, night: int, frame: int, shares: Shares) -> Iterator[bool]:
     """Whether somebody is told on a night without change, of each of as many champions."""
     random = np.random.default_rng((night, frame))
     for _ in range(NIGHTS):
-        reference = random.multinomial(frame, EVEN, size=FEATURES)
-        nights = list(_moving_on(random, night, rule.of))
+        reference = random.multinomial(frame, shares, size=FEATURES)
+        nights = list(_moving_on(random, night, rule.of, shares))
         seen = partial(_signals, rule, reference, before=frame, now=night)
         # nobody is told of a night on which nothing is beyond, whatever the nights before it were
         yield bool(significant(rule, seen(nights[-1]))) and _firing(rule, map(seen, nights))
@@ -69,12 +73,12 @@ def _firing(rule: Rule, nights: Iterator[list[Signal]]) -> bool:
     return any(a.state == "firing" for a in last)
 
 
-def _moving_on(random: np.random.Generator, size: int, nights: int) -> Iterator[Counts]:
-    counts = random.multinomial(size, EVEN, size=FEATURES)
+def _moving_on(random: np.random.Generator, size: int, nights: int, shares: Shares) -> Iterator[Counts]:
+    counts = random.multinomial(size, shares, size=FEATURES)
     for _ in range(nights):
         yield counts
         leaving = random.binomial(counts, 1 / WINDOW_DAYS)
-        counts = counts - leaving + random.multinomial(leaving.sum(axis=1), EVEN)
+        counts = counts - leaving + random.multinomial(leaving.sum(axis=1), shares)
 
 
 def _found(rule: Rule, seed: int) -> bool:

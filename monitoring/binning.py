@@ -13,7 +13,7 @@ import pyarrow as pa
 Floats = npt.NDArray[np.float64]
 
 BINS = 10
-"""Deciles of the reference."""
+"""Of a reference without repeated values: its deciles."""
 PARTIALS = "side string, column string, rows bigint, missing bigint, total double, squares double, histogram array<bigint>"
 """Schema of what `partial_summaries` gives."""
 
@@ -79,15 +79,25 @@ def effective_share(strata: list[tuple[int, float]]) -> float:
 
 
 def bins_of(reference: Floats) -> Bins:
-    """Decile bins of a reference sample, NaN left out. Whole numbers get edges half-way between two of them, so that a bin is
-    a union of whole values: deciles on whole numbers would fire for nothing."""
+    """Bins of a reference sample, NaN left out, of a tenth of it each: a value that makes up a tenth or more is a bin by itself,
+    between what is below and above it, and the rest is cut at its quantiles. Without the former a column that is mostly zeros,
+    as a share of driving at night is, would have one bin and never drift.
+
+    Whole numbers get edges half-way between two of them, so that a bin is a union of whole values: quantiles on whole numbers
+    would fire for nothing."""
     values = reference[np.isfinite(reference)]
     if not len(values):
         return Bins((), 0.0)
-    deciles = np.quantile(values, np.arange(1, BINS) / BINS)
+    distinct, counts = np.unique(values, return_counts=True)
+    repeated = distinct[counts >= len(values) / BINS]
+    rest = values[~np.isin(values, repeated)]
+    parts = max(round(BINS * len(rest) / len(values)), 1)
+    cuts = np.quantile(rest, np.arange(1, parts) / parts) if len(rest) else rest
     if (values == np.floor(values)).all():
-        deciles = np.floor(deciles) + 0.5
-    return Bins(tuple(np.unique(deciles[deciles < values.max()]).tolist()), float(values.mean()))
+        edges = np.r_[np.floor(cuts) + 0.5, repeated - 0.5, repeated + 0.5]
+    else:
+        edges = np.r_[cuts, repeated, np.nextafter(repeated, np.inf)]
+    return Bins(tuple(np.unique(edges).tolist()), float(values.mean()))
 
 
 def summarise(values: Floats, bins: Bins) -> Summary:

@@ -17,7 +17,7 @@ EMPTY_CELL = 0.5
 """Count put into an empty bin, so that the logarithm exists."""
 DIGITS = 9
 """Significant digits kept: sums of doubles differ by partitioning beyond them, and a rerun must state the same."""
-METHOD = "PSI over deciles of the reference, missing values as a bin of their own"
+METHOD = "PSI over deciles of the reference, repeated and missing values each a bin of their own"
 
 Kind = Literal["feature", "prediction", "daily", "reason"]
 

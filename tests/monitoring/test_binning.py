@@ -8,16 +8,24 @@ NAN = float("nan")
 
 
 def test_whole_numbers_get_edges_between_them() -> None:
-    # 0 to 9, ten of each: deciles fall on whole numbers, so edges lie half-way above them, below the greatest value
-    bins = bins_of(np.repeat(np.arange(10.0), 10))
-    assert all(edge % 1 == 0.5 for edge in bins.edges)
-    assert bins.centre == pytest.approx(4.5)
-    few = bins_of(np.array([0.0] * 90 + [1.0] * 10))
-    assert few.edges == (0.5,)
+    # 1 to 20, five of each: none makes up a tenth, and deciles that fall on whole numbers have their edge above them
+    bins = bins_of(np.repeat(np.arange(1.0, 21.0), 5))
+    assert bins.edges == (2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5, 16.5, 18.5)
+    assert bins.centre == pytest.approx(10.5)
+    # each a tenth or more
+    assert bins_of(np.array([0.0] * 90 + [1.0] * 10)).edges == (-0.5, 0.5, 1.5)
 
 
-def test_a_constant_or_unobserved_column_has_one_bin() -> None:
-    assert bins_of(np.full(5, 0.3)).edges == ()
+def test_a_repeated_value_is_a_bin_of_its_own() -> None:
+    values = np.r_[np.zeros(80), np.linspace(0.1, 2.0, 20)]
+    bins = bins_of(values)
+    assert summarise(values, bins).histogram == (0, 80, 10, 10)
+    assert summarise(np.array([-1.0, 0.0, 1e-9, 3.0]), bins).histogram == (1, 1, 1, 1)
+
+
+def test_a_constant_column_has_it_and_what_is_below_and_above_and_an_unobserved_one_nothing() -> None:
+    bins = bins_of(np.full(5, 0.3))
+    assert summarise(np.array([0.2, 0.3, 0.3, 0.4]), bins).histogram == (1, 2, 1)
     assert bins_of(np.array([NAN, NAN])) == Bins((), 0.0)
 
 

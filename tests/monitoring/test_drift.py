@@ -59,10 +59,38 @@ def test_the_null_stays_quiet_and_a_shift_is_found_in_its_unit() -> None:
     assert found.unit == "km"
 
 
+def mostly(value: float, share: float, others: np.ndarray) -> np.ndarray:
+    """The value in the place of the first of the others."""
+    return np.where(np.arange(len(others)) < share * len(others), value, others)
+
+
+BEYOND = np.random.default_rng(5).permutation(np.linspace(1, 2, 20_000))
+
+
+@pytest.mark.parametrize(
+    ("reference", "current"),
+    [
+        (mostly(0.0, 0.97, BEYOND), mostly(0.0, 0.65, BEYOND)),  # nights of whom hardly anybody drove at night, told in UTC
+        (mostly(0.0, 0.93, BEYOND), np.full(20_000, 0.9)),
+        (mostly(0.0, 0.6, BEYOND), mostly(0.5, 0.6, BEYOND)),
+        (mostly(3.0, 0.92, BEYOND), mostly(2.5, 0.92, BEYOND)),
+        (np.zeros(20_000), np.full(20_000, 5.0)),
+        (np.full(20_000, 0.7), np.full(20_000, 0.2)),
+    ],
+)
+def test_a_value_that_most_have_is_missed_when_it_goes(reference: np.ndarray, current: np.ndarray) -> None:
+    bins = bins_of(reference)
+    before, now, same = (Side(summarise(x, bins), 20_000) for x in (reference, current, reference[::-1]))
+    found = compare(KM, bins, before, now)
+    assert found.drifted and found.shift == pytest.approx(current.mean() - reference.mean())
+    assert not compare(KM, bins, before, same).drifted
+
+
 @pytest.mark.parametrize(("reference", "current"), [(100, 100), (20_000, 100), (50, 50)])
-def test_chance_among_few_vehicles_is_as_rare_as_is_said(reference: int, current: int) -> None:
-    random, bins, even = np.random.default_rng(11), Bins(tuple(range(9)), 0.0), np.full(10, 0.1)
-    draws = (random.multinomial(n, even, size=20_000).tolist() for n in (reference, current))
+@pytest.mark.parametrize("shares", [np.full(10, 0.1), np.array([0.9, 0.1]), np.array([0.0005, 0.9, 0.0995])])
+def test_chance_among_few_vehicles_is_as_rare_as_is_said(shares: np.ndarray, reference: int, current: int) -> None:
+    random, bins = np.random.default_rng(11), Bins(tuple(range(len(shares) - 1)), 0.0)
+    draws = (random.multinomial(n, shares, size=20_000).tolist() for n in (reference, current))
     sides = [[Side(summary(*x), sum(x)) for x in draw] for draw in draws]
     found = [compare(KM, bins, a, b).p_value or 0.0 for a, b in zip(*sides, strict=True)]
     # .1 % of 20,000 are 20; by chi-squared of the index itself it is 52 to 80
