@@ -11,6 +11,7 @@ from jobs import page_facts as facts
 from jobs import page_models as about
 from jobs.alerting import expose, raise_alerts
 from jobs.context import JobContext, JobResult
+from lake.conf import Conf
 from lake.errors import Complaint, LakeError
 from lake.storage import fetch, keep
 from lake.stored import Stored
@@ -27,14 +28,13 @@ _READER: TypeAdapter[Drawn] = TypeAdapter(Drawn)
 
 def run(ctx: JobContext) -> JobResult:
     """Write nights/<date>/index.html and the list of nights below the reports folder, from the gold tables alone."""
-    reports, kept = ctx.conf.reports_path, ctx.conf.kept("_reports")
-    fetch(kept, reports, DATA)  # a driver that is made anew for each night draws the list of all nights
+    reports = ctx.conf.reports_path
+    fetch_pages(ctx.conf, ctx.date)
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
     night, complaints = raise_alerts(ctx, collect(ctx, reports))
     put(reports, ctx.date, DATA, night.model_dump_json(indent=1))
-    complaints += draw(reports, ctx.date)
-    keep(reports, kept)
+    complaints += publish(ctx.conf, ctx.date)
     found = verdict(night)
     detail = {"light": found.light, "page": str(folder_of(reports, ctx.date) / PAGE)}
     return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose(ctx.conf, night)))
@@ -82,17 +82,41 @@ def put(reports: Path, date: dt.date, name: str, text: str) -> None:
     Stored(str(folder_of(reports, date))).write(name, text.encode())
 
 
-def draw(reports: Path, date: dt.date) -> list[Complaint]:
-    """Draw the night's page, those beside it (whose links change) and the list. Returns what other nights are left out."""
+def fetch_pages(conf: Conf, date: dt.date) -> None:
+    """The data of all nights as they are kept, for the list: a driver that is made anew has none, and on another machine a
+    night may have been withdrawn since. Of this night also what the driver before had of it, where this one has nothing."""
+    fetch(conf.kept("_reports"), conf.reports_path, DATA)
+    for folder in _folders(date):
+        fetch(conf.kept(f"_reports/{folder}"), conf.reports_path / folder, over=False)
+
+
+def publish(conf: Conf, date: dt.date) -> list[Complaint]:
+    """Draw the night's page and keep what is of the night and what was drawn: of other nights what is kept may be newer than
+    what is here. Returns what other nights are left out."""
+    drawn, complaints = draw(conf.reports_path, date)
+    for folder in _folders(date):
+        keep(conf.reports_path / folder, conf.kept(f"_reports/{folder}"))
+    keep(conf.reports_path, conf.kept("_reports"), drawn)
+    return complaints
+
+
+def _folders(date: dt.date) -> tuple[str, str]:
+    return f"nights/{date}", f"data-docs/{date}"
+
+
+def draw(reports: Path, date: dt.date) -> tuple[list[str], list[Complaint]]:
+    """Draw the night's page, those beside it (whose links change) and the list. Returns which files, and what other nights are
+    left out."""
     nights, complaints = read_pages(reports)
     dates = sorted(nights)
     place = dates.index(date)
-    for i in range(max(place - 1, 0), min(place + 2, len(dates))):
+    drawn = range(max(place - 1, 0), min(place + 2, len(dates)))
+    for i in drawn:
         before = dates[i - 1] if i else None
         after = dates[i + 1] if i + 1 < len(dates) else None
         put(reports, dates[i], PAGE, render_night(nights[dates[i]], before, after))
     Stored(str(reports)).write(PAGE, render_index(list(nights.values())).encode())
-    return complaints
+    return [PAGE, *(f"nights/{dates[i]}/{PAGE}" for i in drawn)], complaints
 
 
 def read_pages(reports: Path) -> tuple[dict[dt.date, Drawn], list[Complaint]]:

@@ -16,12 +16,12 @@ from jobs.causes import cause, foreseen
 from jobs.context import Gate
 from jobs.nights import SCORE, Nights, read_nights
 from jobs.nights_history import deadline, usual_minutes
-from jobs.page import DATA, Drawn, draw, folder_of, has_drift_report, has_site, put, read_page
+from jobs.page import DATA, Drawn, fetch_pages, folder_of, has_drift_report, has_site, publish, put, read_page
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import GateFailed, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
 from lake.log import note
-from lake.storage import fetch, keep
+from lake.storage import fetch
 from monitoring.night import Night
 from monitoring.stopped import Stopped
 from registry.store import CHAMPION
@@ -153,17 +153,16 @@ def _stopped(where: Where, failure: Exception, job: str | None, *, is_begun: boo
 
 
 def _write(where: Where, night: Stopped, *, is_gates: bool) -> None:
-    reports, kept = where.conf.reports_path, where.conf.kept("_reports")
-    fetch(kept, reports, DATA)
+    reports = where.conf.reports_path
+    fetch_pages(where.conf, where.date)
     if not night.is_begun and _is_of_a_good_run(reports, where.date):
         # nothing of it has changed
         return
     if is_gates and isinstance(where.gate, QualityGate):
         where.gate.build_docs()
     put(reports, where.date, DATA, _looked_up(where, night).model_dump_json(indent=1))
-    for complaint in draw(reports, where.date):
+    for complaint in publish(where.conf, where.date):
         note("a page is left out", date=where.date, cause=complaint.what)
-    keep(reports, kept)
 
 
 def _looked_up(where: Where, night: Stopped) -> Stopped:

@@ -11,12 +11,11 @@ from pyspark.sql import functions as F
 from jobs.alerting import expose
 from jobs.context import JobResult
 from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
-from jobs.page import DATA, Drawn, draw, folder_of, put, read_page, read_pages
+from jobs.page import DATA, Drawn, fetch_pages, folder_of, publish, put, read_page, read_pages
 from jobs.stopped import as_recorded
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import Complaint, InputError, LakeError
-from lake.storage import fetch, keep
 from monitoring.stopped import Stopped
 from registry.actors import Actor
 
@@ -71,8 +70,8 @@ def _record(lake: Lake, date: dt.date, rows: int, detail: dict[str, object]) -> 
 def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> list[Complaint]:
     """The page says so, be it that of a stopped night, whose scores readers saw as well; and the metrics, where no later night
     has its own. Returns what was left undone."""
-    reports, kept = conf.reports_path, conf.kept("_reports")
-    fetch(kept, reports, DATA)
+    reports = conf.reports_path
+    fetch_pages(conf, date)
     path = folder_of(reports, date) / DATA
     try:
         page = read_page(path)
@@ -84,8 +83,7 @@ def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> list[Complaint]:
     marked = page.model_copy(update=_changes(lake, date, page))
     # keys that a newer deployment wrote stay
     put(reports, date, DATA, json.dumps(json.loads(path.read_text()) | marked.model_dump(mode="json"), indent=1))
-    complaints = draw(reports, date)
-    keep(reports, kept)
+    complaints = publish(conf, date)
     is_last = date == max(read_pages(reports)[0])
     return [*complaints, *(expose(conf, marked) if is_last else ())]
 

@@ -5,7 +5,7 @@ import hashlib
 import mimetypes
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,31 +60,41 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         yield spool
 
 
-def keep(folder: Path, place: str | None) -> None:
-    """Copy the files of a folder to a place on S3 that differ from what is there; nothing where there is no place."""
+def keep(folder: Path, place: str | None, names: Iterable[str] | None = None) -> None:
+    """Copy files of a folder, all or those named, to a place on S3 where they differ from what is there; nothing where there is
+    no place."""
     if place is None or not folder.is_dir():
         return
     bucket, prefix = bucket_and_key(place)
+    paths = (p for p in folder.rglob("*") if p.is_file()) if names is None else (folder / name for name in names)
     with explained(place):
-        there = {x["Key"]: x["ETag"].strip('"') for x in _objects(bucket, f"{prefix}/")}
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        there = {x["Key"]: x["ETag"] for x in _objects(bucket, f"{prefix}/")}
+        for path in sorted(paths):
             key = f"{prefix}/{path.relative_to(folder).as_posix()}"
-            if there.get(key) != hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest():
+            if not _is_same(path, there.get(key)):
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 client().upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind})
 
 
-def fetch(place: str | None, folder: Path, ending: str = "") -> None:
-    """Copy the objects below a place whose names end so into a folder, the ones that it has not; what keep does, back."""
+def fetch(place: str | None, folder: Path, ending: str = "", *, over: bool = True) -> None:
+    """Copy the objects below a place whose names end so into a folder; what keep does, back. A file that differs is replaced,
+    or left where not `over`."""
     if place is None:
         return
     bucket, prefix = bucket_and_key(place)
     with explained(place):
-        for key in (x["Key"] for x in _objects(bucket, f"{prefix}/") if x["Key"].endswith(ending)):
-            target = below(folder, key.removeprefix(f"{prefix}/"))
-            if target is not None and not target.exists():
+        for found in (x for x in _objects(bucket, f"{prefix}/") if x["Key"].endswith(ending)):
+            target = below(folder, found["Key"].removeprefix(f"{prefix}/"))
+            if target is not None and not (_is_same(target, found["ETag"]) if over else target.exists()):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                client().download_file(bucket, key, str(target))
+                client().download_file(bucket, found["Key"], str(target))
+
+
+def _is_same(path: Path, etag: str | None) -> bool:
+    """Whether a file is an object of that ETag, as far as it tells: of parts, or encrypted with a key, it does not."""
+    if etag is None or not path.is_file():
+        return False
+    return etag.strip('"') == hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def below(folder: Path, name: str) -> Path | None:

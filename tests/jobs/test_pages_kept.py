@@ -28,7 +28,7 @@ def test_a_page_of_another_night_that_cannot_be_read_is_left_out_and_named(tmp_p
     kept(tmp_path, night(date=BEFORE), night(date=D))
     broken = folder_of(tmp_path, BEFORE) / DATA
     broken.write_text(text)
-    (complaint,) = draw(tmp_path, D)
+    _, (complaint,) = draw(tmp_path, D)
     assert complaint.exit_code == 6 and complaint.what.startswith(f"night {BEFORE} is not in the list: {broken} cannot be read: ")
     assert complaint.what.endswith(f"; `telematics nightly --date {BEFORE} --rerun --from-job page` makes it again")
     assert "All 90 prices are in place" in (folder_of(tmp_path, D) / PAGE).read_text()
@@ -42,7 +42,7 @@ def test_a_page_that_a_newer_deployment_wrote_is_drawn_by_what_is_known_of_it(tm
         part["since_then"] = 1
     kept(tmp_path, night(date=D))
     put(tmp_path, BEFORE, DATA, json.dumps(newer))
-    assert draw(tmp_path, D) == []
+    assert draw(tmp_path, D)[1] == []
     assert read_page(folder_of(tmp_path, BEFORE) / DATA) == one
     assert f"nights/{BEFORE}/" in index(tmp_path)
 
