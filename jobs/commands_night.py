@@ -174,7 +174,10 @@ def run_nights(here: State, date: dt.date, options: NightlyOptions) -> list[Comp
 
 
 def _nothing_to_do(lake: Lake, date: dt.date) -> str:
-    if (why := read_nights(lake).why_withdrawn(date)) is None:
+    nights = read_nights(lake)
+    if (why := nights.why_withdrawn(date)) is None:
         return f"{date} is published already: nothing to do (--rerun runs it again)"
     again = f"`telematics nightly --date {date} --rerun --from-job score` scores it again"
-    return f"{date} is published and its scores were withdrawn: {why}; {again}"
+    later = nights.priced_without(date)
+    then = again if later is None else f"those of {later} were compared without them"
+    return f"{date} is published and its scores were withdrawn: {why}; {then}"

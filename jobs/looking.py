@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(v) for v in value]
     if isinstance(value, dt.datetime):
-        return value.isoformat() + ("" if value.tzinfo else "Z")
+        return value.astimezone(dt.UTC).isoformat() if value.tzinfo else f"{value.isoformat()}Z"
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):

@@ -61,6 +61,11 @@ class Nights:
         detail = self.details[(date, WITHDRAWAL)] if date in self.withdrawn else None
         return None if detail is None else f"{detail['reason']} ({detail['by']})"
 
+    def priced_without(self, date: dt.date) -> dt.date | None:
+        """The newest night that was scored after the date's scores were withdrawn, and so compared with older ones."""
+        later = (d for d, done in self.finished.items() if d > date and SCORE in done and d not in self.withdrawn)
+        return max(later, default=None) if date in self.withdrawn else None
+
     def remaining(self, date: dt.date) -> tuple[str, ...]:
         """Jobs of the night that have not finished, in order: from the first unfinished one on."""
         done = self.finished.get(date, frozenset())

@@ -19,27 +19,31 @@ _IDENTITY_OF_MODEL = ("lineage.model_name", "lineage.model_version")
 
 def published_scores(lake: Lake, date: dt.date | None) -> DataFrame:
     """COVER_KEY, previous_pure_premium and _before (what a comparison needs) of the champion's scores of a date."""
-    before = F.struct("reasons", "fallback", *(F.col(x) for x in _IDENTITY_OF_MODEL)).alias("_before")
+    before = F.struct("reasons", "fallback", "currency", *(F.col(x) for x in _IDENTITY_OF_MODEL)).alias("_before")
     rows = lake.read(TABLE).where((F.col("score_date") == F.lit(date)) & (F.col("role") == CHAMPION))
     return rows.select(*COVER_KEY, F.col("pure_premium").alias("previous_pure_premium"), before)
 
 
 def with_change(scores: DataFrame, previous: DataFrame) -> DataFrame:
     """Add previous_pure_premium, change and change_reason; the reason is null where the price did not change, and all three
-    are for a challenger's score, which was never in force."""
+    are for a challenger's score, which was never in force. Of another currency than before there is only the reason."""
     in_force = F.col("role") == CHAMPION
     joined = scores.join(previous.withColumn("role", F.lit(CHAMPION)), on=[*COVER_KEY, "role"], how="left")
-    change = F.round(F.col("pure_premium") / F.col("previous_pure_premium") - 1, DECIMALS)
+    another_currency = F.col("currency") != F.col("_before.currency")
+    previous_pure_premium = F.when(~another_currency, F.col("previous_pure_premium"))
+    change = F.round(F.col("pure_premium") / previous_pure_premium - 1, DECIMALS)
     another_model = reduce(Column.__or__, [F.col(x) != F.col(f"_before.{x.split('.')[1]}") for x in _IDENTITY_OF_MODEL])
     reason = (
         F.when(~in_force, F.lit(None))
         .when(F.col("_before").isNull(), "new_policy")
+        .when(another_currency, "currency")
         .when(F.col("pure_premium") == F.col("previous_pure_premium"), F.lit(None))
         .when(F.col("fallback") != F.col("_before.fallback"), "fallback")
         .when(another_model, "model")
         .otherwise(_moved_most())
     )
-    return joined.withColumns({"change": change, "change_reason": reason}).drop("_before")
+    added = {"previous_pure_premium": previous_pure_premium, "change": change, "change_reason": reason}
+    return joined.withColumns(added).drop("_before")
 
 
 def _moved_most() -> Column:

@@ -70,7 +70,7 @@ SCORES = Table(
         Column("fallback_reason", "string", "", "no_consent, no_trips, stale_device or missing_feature"),
         Column("previous_pure_premium", "double", "currency units a car-year", "same policy, last night published before"),
         Column("change", "double", "share", "pure_premium / previous_pure_premium - 1"),
-        Column("change_reason", "string", "", "new_policy, fallback, model, a feature, or others; null: no change"),
+        Column("change_reason", "string", "", "new_policy, currency, fallback, model, a feature, or others; null: no change"),
         Column("lineage", LINEAGE_TYPE, "", "what the score was made from", nullable=False),
     ),
     key=("policy_id", "vehicle_id", "coverage", "score_date", "role"),

@@ -17,14 +17,15 @@ CURRENT = "known_to IS NULL"
 
 LAST_PAGE = "(SELECT max(night_date) FROM gold.nights WHERE job = 'page' AND status = 'finished')"
 LATEST = "score_date = (SELECT max(score_date) FROM {0})"
+LATEST_SCORED = LATEST.replace("{0}", "{0} WHERE score_date <= (SELECT max(score_date) FROM gold.policy_scores)")
 READERS = {
     "gold.policy_scores": ("gold.latest_scores", f"role = 'champion' AND {LATEST}"),
-    "gold.performance": ("gold.latest_performance", LATEST),
-    "gold.drift": ("gold.latest_drift", LATEST),
+    "gold.performance": ("gold.latest_performance", LATEST_SCORED),
+    "gold.drift": ("gold.latest_drift", LATEST_SCORED),
     "gold.alerts": ("gold.alerts_firing", f"state = 'firing' AND score_date = {LAST_PAGE}"),
 }
 """Views for people, by the table that they are of: its rows of the last night that has any (one whose scores were withdrawn
-has none); of alerts those of the last night, which may be none."""
+has none, nor its drift); of alerts those of the last night, which may be none."""
 MANIFEST_FOLDER = "_symlink_format_manifest"
 
 

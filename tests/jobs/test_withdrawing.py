@@ -3,6 +3,8 @@
 import csv
 import datetime as dt
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -169,7 +171,15 @@ def test_only_the_newest_scores_can_be_taken_back(scored: Lake, conf: Conf) -> N
     assert dates(scored) == [BEFORE] * 2 + [D] * 2
 
 
-def test_scores_as_a_file(lake: Lake, tmp_path: Path) -> None:
+@pytest.fixture
+def zone() -> Iterator[pytest.MonkeyPatch]:
+    """The machine's, to be set in TZ; as it was afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+    time.tzset()
+
+
+def test_scores_as_a_file(lake: Lake, tmp_path: Path, zone: pytest.MonkeyPatch) -> None:
     append(
         lake,
         "gold.policy_scores",
@@ -188,8 +198,13 @@ def test_scores_as_a_file(lake: Lake, tmp_path: Path) -> None:
     assert found[1]["pure_premium"] == "101.0" and found[1]["score_date"] == f"{D}"
     assert json.loads(found[1]["reasons"])[0]["feature"] == "brake_per_100km_90"
     assert json.loads(found[1]["lineage"])["model_version"] == "7"
-    # the same scores give the same file, and nothing is left beside it
-    assert export_scores(lake.root, D, tmp_path / "new" / "scores.csv").sha256 == text.sha256
+    assert found[1]["cutoff_ts"] == f"{rows[1]['cutoff_ts']:%Y-%m-%dT%H:%M:%S}+00:00"
+    # the same scores give the same file, wherever it is asked for, and nothing is left beside it
+    zone.setenv("TZ", "America/New_York")
+    time.tzset()
+    again = [export_scores(lake.root, D, tmp_path / "new" / f"scores.{x}") for x in ("csv", "parquet")]
+    assert [x.sha256 for x in again] == [text.sha256, table.sha256]
+    (tmp_path / "new" / "scores.parquet").unlink()
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.csv"]
 
 

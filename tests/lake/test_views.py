@@ -13,7 +13,7 @@ from lake import views
 from lake.delta import Lake
 from lake.errors import ConfigError
 from lake.table import MANIFESTS
-from lake.tables import ALERTS, DEVICES, NIGHTS, SCORES, TABLES
+from lake.tables import ALERTS, DEVICES, DRIFT, NIGHTS, SCORES, TABLES
 from tests.test_notebooks import SCORE
 
 
@@ -154,10 +154,18 @@ def test_readers_see_the_last_night_that_has_scores(lake: Lake) -> None:
     one, two = dt.date(2026, 1, 5), dt.date(2026, 1, 6)
     rows = [score("a", one), score("a", two), score("b", two, role="challenger")]
     lake.append_once(SCORES.name, frame(lake, *rows), "x")
+    drifts = [
+        tuple((dict.fromkeys(DRIFT.names) | {"column": "x", "kind": "feature", "drifted": True, "score_date": date}).values())
+        for date in (one, two)
+    ]
+    lake.append_once(DRIFT.name, lake.spark.createDataFrame(drifts, DRIFT.schema), "x")
     with duckdb.connect() as db:
-        for statement in views.ddl("duckdb", lake.root, [SCORES]):
+        for statement in views.ddl("duckdb", lake.root, [SCORES, DRIFT]):
             db.execute(statement)
-        latest = "SELECT policy_id, score_date FROM gold.latest_scores"
+        latest, drift = "SELECT policy_id, score_date FROM gold.latest_scores", "SELECT score_date FROM gold.latest_drift"
         assert db.execute(latest).fetchall() == [("a", two)]
+        assert db.execute(drift).fetchall() == [(two,)]
         lake.delete_where(SCORES.name, f"score_date = DATE'{two}'")
         assert db.execute(latest).fetchall() == [("a", one)]
+        # nor is what was measured of scores that were withdrawn
+        assert db.execute(drift).fetchall() == [(one,)]
