@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lake.errors import EnvironmentProblem
+from lake.masking import said
 
 CONNECT_S, READ_S, TRIES = 10, 30, 5
 _PASSING = frozenset({
@@ -55,19 +56,15 @@ def asking(what: str) -> Iterator[None]:
         yield
     except ClientError as e:
         code, status = e.response["Error"].get("Code", ""), e.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        why = f"{what}: {_one_line(e)}"
+        why = f"{what}: {said(e, None)}"
         if code in _PASSING or status >= _SERVER_ERROR:
             raise Unreachable(why) from e
         raise Refused(why, code) from e
     except NoCredentialsError as e:
         raise Refused(f"{what}: no credentials were found: {_LOG_IN}", "NoCredentials") from e
     except ProfileNotFound as e:
-        raise Refused(f"{what}: {_one_line(e)}: {_LOG_IN}", "NoCredentials") from e
+        raise Refused(f"{what}: {said(e, None)}: {_LOG_IN}", "NoCredentials") from e
     except (ConnectionError, HTTPClientError) as e:
-        raise Unreachable(f"{what}: {_one_line(e)}") from e
+        raise Unreachable(f"{what}: {said(e, None)}") from e
     except BotoCoreError as e:
-        raise Refused(f"{what}: {_one_line(e)}", type(e).__name__) from e
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+        raise Refused(f"{what}: {said(e, None)}", type(e).__name__) from e

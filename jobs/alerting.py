@@ -13,7 +13,7 @@ from lake.conf import CONF_FOLDER, Conf
 from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
 from lake.log import note
-from lake.masking import without_secrets
+from lake.masking import said, without_secrets
 from lake.tables import ALERTS
 from monitoring.alerting import Alert, Past, Silence, decide
 from monitoring.channels import Message, addressees, send
@@ -59,7 +59,8 @@ def _readable_rules(conf: Conf) -> Alerts:
     """Those that are shipped in the place of ones that may be what stopped the night."""
     try:
         return load_rules(conf.alerts_path)
-    except Exception:
+    except Exception as e:
+        note("the rules of alerts cannot be read: the shipped ones hold", cause=_why(e))
         return load_rules(CONF_FOLDER / "alerts.yaml")
 
 
@@ -87,8 +88,8 @@ def expose(conf: Conf, night: Night | Stopped) -> list[Complaint]:
 
 
 def _why(failure: Exception) -> str:
-    said = failure.strerror if isinstance(failure, OSError) else None
-    return without_secrets(said or f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}")
+    system = failure.strerror if isinstance(failure, OSError) else None
+    return without_secrets(system) if system else f"{type(failure).__name__}: {said(failure)}"
 
 
 def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Row]) -> list[Alert]:

@@ -1,7 +1,7 @@
 """An error as the one line that the terminal, the log, gold.nights and the page of a stopped night have."""
 
 from lake.errors import EnvironmentProblem, TelematicsError
-from lake.masking import without_secrets, without_values
+from lake.masking import said, without_values
 from lake.s3 import failure_of_s3
 
 MAX_UNFORESEEN = 400
@@ -18,7 +18,7 @@ def foreseen(error: Exception, lake: str | None) -> Exception:
 
 def cause(error: Exception) -> str:
     """What is wrong, without secrets; of what nobody foresaw also without values, for it may quote a record."""
-    text = without_secrets(" ".join(str(error).split()))
+    text = said(error, None)
     if isinstance(error, TelematicsError):
         return text
     shown = without_values(text)[:MAX_UNFORESEEN]

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lake.errors import ConfigError
+from lake import yaml_file
 from lake.features import CREDIBLE, FEATURES
-from lake.sources import describe
 from transforms.differences import PREMIUM, SCORE_COLUMNS, VEHICLE
 
 SHORTEST_REASON = 15
@@ -63,11 +61,4 @@ class _File(BaseModel):
 
 def read_expected(path: Path) -> tuple[Expected, ...]:
     """Read the file. Raises ConfigError naming it, the key and what is wrong."""
-    try:
-        return _File(**(yaml.safe_load(path.read_text()) or {})).expected
-    except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror or e}") from e
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
-    except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+    return yaml_file.read(path, _File).expected

@@ -17,6 +17,7 @@ from lake.delta import Lake
 from lake.delta_log import check_published
 from lake.errors import Complaint, NightRefused, NightsMissing
 from lake.log import log
+from lake.masking import all_without_secrets, without_secrets
 from lake.tables import NIGHTS
 
 SCORE = "score"
@@ -207,9 +208,10 @@ class Recorder:
 def record(lake: Lake, attempt: Attempt, status: str, result: JobResult) -> None:
     """Append the attempt's row, once however often it is tried."""
     seconds = (attempt.finished_at - attempt.started_at).total_seconds()
-    detail = result.detail | ({COMPLAINTS: [asdict(x) for x in result.complaints]} if result.complaints else {})
+    complaints = all_without_secrets([asdict(x) for x in result.complaints])
+    detail = result.detail | ({COMPLAINTS: complaints} if complaints else {})
     row = (
-        attempt.night_date, attempt.job, status, result.rows, result.message,
+        attempt.night_date, attempt.job, status, result.rows, without_secrets(result.message),
         json.dumps(detail, sort_keys=True, default=str), attempt.run_id, attempt.started_at, attempt.finished_at, seconds,
     )  # fmt: skip
     df = lake.spark.createDataFrame([row], NIGHTS.schema).coalesce(1)

@@ -7,6 +7,7 @@ from jobs.context import JobContext
 from jobs.nights import champion_of_record
 from lake.conf import Conf
 from lake.errors import ModelRefused, ShadowFailed
+from lake.masking import without_secrets
 from registry.canary import Share, canary
 from registry.challengers import Unscored, challengers
 from registry.champion import Registered, champion, load
@@ -37,7 +38,8 @@ class NightModels:
         """The same without a challenger that cannot be scored."""
         others = dict(self.challengers[coverage])
         gone = others.pop(alias)
-        said = (*self.unscored.get(coverage, ()), Unscored(alias, gone.model, gone.version, why))
+        # a worker knows other secrets by their variables than this process
+        said = (*self.unscored.get(coverage, ()), Unscored(alias, gone.model, gone.version, without_secrets(why)))
         return replace(self, challengers=self.challengers | {coverage: others}, unscored=self.unscored | {coverage: said})
 
     def without_failed(self, failure: ShadowFailed) -> "NightModels":

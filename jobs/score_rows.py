@@ -10,6 +10,7 @@ import pandas as pd
 from pyspark import Broadcast
 
 from lake.errors import GateFailed, ShadowFailed
+from lake.masking import said
 from lake.tables import SCORES
 from registry.store import CHAMPION
 from training.artefacts import digest
@@ -26,7 +27,6 @@ OBSERVED = {"km_365": "km_365", "days_driven_365": "days_observed", "completenes
 FLAGS = ("fallback", "fallback_reason")
 SHADOWED = ("frequency", "severity", "pure_premium", "relativity")
 """What a challenger states: no reasons, which are the slow part."""
-MAX_SAID = 200
 Texts = npt.NDArray[np.str_]
 
 
@@ -104,9 +104,8 @@ def shadow_batch(scoring: Scoring, rows: pd.DataFrame, stale_days: int | None = 
     try:
         return _shadowed(scoring, loaded(scoring), rows, stale_days)
     except Exception as e:
-        said = " ".join(str(e).split())[:MAX_SAID] or type(e).__name__
         # the failure it came from would be found first in what Spark says
-        raise ShadowFailed(f"{scoring.coverage}/{scoring.role}: {said}") from None
+        raise ShadowFailed(f"{scoring.coverage}/{scoring.role}: {said(e)}") from None
 
 
 def _shadowed(scoring: Scoring, scorer: Scorer, rows: pd.DataFrame, stale_days: int | None) -> pd.DataFrame:

@@ -1,14 +1,14 @@
 """Configuration: conf/<env>.yml, checked, with TELEMATICS_* variables on top (TELEMATICS_LAKE=..., nested by __)."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
-from lake import conf_s3
+from lake import conf_s3, yaml_file
 from lake.conf_emr import Emr
 from lake.conf_sections import (
     Alerting,
@@ -24,7 +24,6 @@ from lake.conf_sections import (
 )
 from lake.errors import ConfigError
 from lake.retention import LONGEST_WINDOW_DAYS, RERUN_DAYS, Retention
-from lake.sources import describe
 
 CONF_FOLDER = Path(conf.__file__).parent
 
@@ -150,15 +149,11 @@ def load_conf(name: str = "local", **overrides: Any) -> Conf:
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
     on_s3 = name.startswith(conf_s3.SCHEME)
-    if not on_s3 and (not path.is_file() or not (is_path or name in known)):
+    # of a folder that may not be entered, `Path.is_file` raises
+    if not on_s3 and (not os.path.isfile(path) or not (is_path or name in known)):
         raise ConfigError(f"no configuration '{name}': give a path, an s3:// address, or one of {', '.join(known)}")
-    try:
-        text, address = conf_s3.read(name, path)
-        values = conf_s3.with_folders(yaml.safe_load(text) or {}, address, CONF_FOLDER)
-        conf_ = Conf(**values)
-        given = {k: v for k, v in overrides.items() if v is not None}
-        return conf_.model_copy(update=given)
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{name if on_s3 else path} is not YAML: {' '.join(str(e).split())}") from e
-    except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{name if on_s3 else path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+    text, address = conf_s3.read(name, path)
+    where = address or str(path)
+    values = conf_s3.with_folders(yaml_file.mapping(text, where), address, CONF_FOLDER)
+    found = yaml_file.checked(values, Conf, where)
+    return found.model_copy(update={k: v for k, v in overrides.items() if v is not None})

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lake import yaml_file
 from lake.errors import ConfigError, LakeError
 
 SCHEME = "s3://"
@@ -35,7 +36,8 @@ def folders(address: str | None, shipped: Path, given: dict[str, str | None]) ->
     found = {}
     for name, key in FOLDERS.items():
         own = given.get(key)
-        if own is not None and not own.startswith(SCHEME):
+        # it may be anything: nothing is checked yet
+        if own is not None and not str(own).startswith(SCHEME):
             continue
         place = own or (f"{address.rsplit('/', 1)[0]}/{name}" if address else None)
         if place is None:
@@ -69,13 +71,13 @@ def _fetched(files: dict[str, str], shipped: Path) -> Path:
     for path in shipped.glob("*.yml"):
         shutil.copy(path, folder)
     for name, address in files.items():
-        (folder / name).write_text(text_of(address))
+        (folder / name).write_text(text_of(address), encoding="utf-8")
     return folder
 
 
 def read(name: str, path: Path) -> tuple[str, str | None]:
-    """The text of a configuration on disk or on S3, and its address if it is on S3."""
-    return (text_of(name), name) if name.startswith(SCHEME) else (path.read_text(), None)
+    """A configuration's text, and its address if it is on S3. Raises ConfigError where it cannot be read."""
+    return (text_of(name), name) if name.startswith(SCHEME) else (yaml_file.text_of(path), None)
 
 
 def with_folders(values: dict[str, Any], address: str | None, shipped: Path) -> dict[str, Any]:

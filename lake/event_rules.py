@@ -3,12 +3,13 @@
 A file is a version: once trips have been made by it, another rule gets another name.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lake import yaml_file
 from lake.errors import ConfigError
 from lake.table import LADDER_KINDS, RUNGS
 
@@ -69,16 +70,10 @@ class EventRules(BaseModel):
 def load_rules(name: str, folder: Path) -> EventRules:
     """The rules of <folder>/<name>.yml. Raises ConfigError naming the file and what is wrong, or the rules there are."""
     path = folder / f"{name}.yml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         have = ", ".join(sorted(x.stem for x in folder.glob("*.yml"))) or "none"
         raise ConfigError(f"no event rules '{name}' in {folder}: there are {have}")
-    try:
-        rules = EventRules.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as e:
-        detail = (
-            "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()) if isinstance(e, ValidationError) else e
-        )
-        raise ConfigError(f"{path}: {detail}") from e
+    rules = yaml_file.read(path, EventRules)
     if rules.name != name:
         raise ConfigError(f"{path}: name is '{rules.name}', the file says '{name}'")
     return rules

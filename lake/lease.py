@@ -12,6 +12,7 @@ from lake.errors import LeaseLost, LeaseOver
 from lake.lease_chain import CLOCK_MARGIN_S, Held, is_of, make, refusal, refuse_if_held, stands
 from lake.lease_store import LeaseStore
 from lake.log import log
+from lake.masking import said
 
 KEPT = 8
 """Numbers below the highest that stay, to be looked at. One that was deleted could be made again; who does is not the highest."""
@@ -140,7 +141,7 @@ class Lease:
             self._renew()
         except Exception as e:
             if time.monotonic() - self._renewed_at > self._record.duration_s - CLOCK_MARGIN_S:
-                self._lost = f"it could not be renewed: {type(e).__name__}: {' '.join(str(e).split())[:200]}"
+                self._lost = f"it could not be renewed: {type(e).__name__}: {said(e)}"
 
     def _renew(self) -> None:
         """Make the next number of the chain; caller holds the lock."""

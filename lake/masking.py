@@ -7,6 +7,8 @@ from typing import Any
 MASK = "***"
 LEAST = 8
 """Shorter values of variables are words that texts have for other reasons."""
+MAX_SAID = 200
+"""Characters of an error in a longer line."""
 _NAMES = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 _PARAMETER = re.compile(r"((?:password|passwd|secret|token|signature|credential)[\w-]*=)[^&\s;,'\")]+", re.IGNORECASE)
@@ -29,6 +31,13 @@ def all_without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: all_without_secrets(v) for k, v in value.items()}
     return [all_without_secrets(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def said(error: BaseException, limit: int | None = MAX_SAID) -> str:
+    """What an error says, in one line without secrets, cut after `limit` characters (None: not at all); its type where it says
+    nothing."""
+    # cut last: half a secret would not be known as one
+    return without_secrets(" ".join(str(error).split()))[:limit] or type(error).__name__
 
 
 def without_values(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lake.conf_sections import S3Limits
 from lake.errors import LakeError
+from lake.masking import said
 
 SCHEME = "s3://"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -105,12 +106,7 @@ def explained(path: str) -> Iterator[None]:
         yield
     except (Boto3Error, BotoCoreError, ClientError, RetriesExceededError, S3DownloadFailedError) as e:
         # "max retries exceeded" says nothing of what happened each time
-        raise LakeError(f"{path}: {one_line(getattr(e, 'last_exception', e))}") from e
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())
+        raise LakeError(f"{path}: {said(getattr(e, 'last_exception', e), None)}") from e
 
 
 _OF_S3A = re.compile(r"org\.apache\.hadoop\.fs\.s3a\.|software\.amazon\.awssdk\.|\bs3a?://\S+: (?:getFileStatus|open|list|PUT)")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lake import yaml_file
 from lake.errors import ConfigError
 from lake.event_rules import DEFAULT_RULES
 from lake.tables import TABLES
@@ -281,17 +281,7 @@ def load_source(name: str, folder: Path) -> Source:
     if name not in known:
         raise ConfigError(f"unknown source '{name}': {folder} has {', '.join(known) or 'no sources'}")
     path = folder / f"{name}.yml"
-    try:
-        source = Source.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
-    except ValidationError as e:
-        raise ConfigError(f"{path}: {describe(e)}") from e
+    source = yaml_file.read(path, Source)
     if source.name != name:
         raise ConfigError(f"{path}: name is '{source.name}', the file says '{name}'")
     return source
-
-
-def describe(error: ValidationError) -> str:
-    """A pydantic error as one line: key: what is wrong; ..."""
-    return "; ".join(f"{'.'.join(str(x) for x in e['loc']) or 'file'}: {e['msg']}" for e in error.errors())

@@ -13,7 +13,8 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from lake.errors import InputError
-from lake.s3 import SCHEME, bucket_and_key, client, explained, on_s3, one_line
+from lake.masking import said
+from lake.s3 import SCHEME, bucket_and_key, client, explained, on_s3
 
 SPOOL_BYTES = 64 << 20
 """An object up to this size is held in memory while it is read, a larger one on disk."""
@@ -139,7 +140,7 @@ def _list_s3(pattern: str) -> list[StoredFile]:
     try:
         objects = _objects(bucket, prefix.rstrip("/"))
     except (BotoCoreError, ClientError) as e:
-        raise InputError(f"cannot list {pattern}: {one_line(e)}") from e
+        raise InputError(f"cannot list {pattern}: {said(e, None)}") from e
     hidden_from = prefix.rfind("/") + 1
     # a key may have what a glob means something by
     if any(x["Key"] == key for x in objects):

@@ -14,7 +14,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 
 from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
-from lake.masking import without_secrets
+from lake.masking import said
 from monitoring.alerting import Alert
 
 TIMEOUT_S = 10
@@ -99,7 +99,7 @@ def send(messages: Sequence[Message], channels: Channels) -> tuple[list[Message]
         failures: list[Exception] = []
         left = [_tried(name, m, channels, failures) for m in left]
         if failures:
-            why = f"{type(failures[0]).__name__}: {without_secrets(' '.join(str(failures[0]).split()))[:200]}"
+            why = f"{type(failures[0]).__name__}: {said(failures[0])}"
             owed = sum(len(m.owed_to(name)) for m in left)
             complaints.append(Complaint(EnvironmentProblem.exit_code, f"{owed} alert(s) did not reach {channel.label}: {why}"))
     return left, complaints

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lake.errors import ConfigError
-from lake.sources import describe
+from lake import yaml_file
 from monitoring.alerting import Rule, Severity
 from monitoring.signals import EXPLAINING, MEASURES
 
@@ -78,11 +76,4 @@ class Alerts(_Part):
 
 def load_rules(path: Path) -> Alerts:
     """Read alerts.yaml. Raises ConfigError naming the file, the key and what is wrong."""
-    try:
-        return Alerts(**(yaml.safe_load(path.read_text()) or {}))
-    except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror or e}") from e
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
-    except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+    return yaml_file.read(path, Alerts)

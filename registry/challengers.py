@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError, ModelRefused
+from lake.masking import said
 from registry.champion import Registered, load
 from registry.store import CHAMPION, DIGEST_TAG, answering, checked_name, connect
 from registry.versions import Version, holder
 
 CHALLENGER = "challenger"
 """What their aliases begin with; the whole alias is the role of their scores."""
+MAX_WHY = 300
+"""Characters of why one is not scored."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,8 @@ def challengers(conf: Conf, model: str) -> Challengers:
         try:
             ready[alias] = _as_registered(conf, model, version)
         except Exception as e:  # whatever is wrong with it: prices do not hang on a challenger
-            unscored.append(Unscored(alias, model, version, one_line(e)))
+            unscored.append(Unscored(alias, model, version, said(e, MAX_WHY)))
     return Challengers(ready, tuple(unscored))
-
-
-def one_line(error: Exception) -> str:
-    """What went wrong, for the page."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _aliases(conf: Conf, model: str) -> dict[str, str]:

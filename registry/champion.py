@@ -14,9 +14,10 @@ import pandas as pd
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, LakeError, NoChampion
+from lake.masking import said
 from registry.approval import approval_of, refuse_unapproved
 from registry.history import head_of, read
-from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of, said_by
+from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of
 from training.artefacts import APPROVALS, ARTEFACTS, digest
 from training.scorer import FREQUENCY_FILE, SEVERITY_FILE, SPEC_FILE, Scorer
 
@@ -73,7 +74,7 @@ class Registered:
         try:
             path: str = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=TEST_PREDICTIONS)
         except (MlflowException, OSError) as e:
-            raise LakeError(f"{self.model} version {self.version}: no rows of unseen policies can be read: {said_by(e)}") from e
+            raise LakeError(f"{self.model} version {self.version}: no rows of unseen policies can be read: {said(e)}") from e
         return pd.read_parquet(path)
 
 
@@ -94,7 +95,7 @@ def champion(conf: Conf, coverage: str) -> Registered:
     except MlflowException as e:
         if e.error_code in _NOT_THERE:
             raise missing from e
-        return _last_seen(conf, name, said_by(e))
+        return _last_seen(conf, name, said(e))
     loaded = load(conf, name, str(found.version), found.run_id)
     refuse_unapproved(conf, name, loaded.version, loaded.digest)
     pointer = {"version": str(found.version), "run_id": found.run_id, "head": head_of(conf, name)}
@@ -147,7 +148,7 @@ def _fetch(conf: Conf, name: str, version: str) -> str:
             source = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=temporary)) / "artifacts"
             _keep(source, folder, f"{name} version {version}")
     except MlflowException as e:
-        raise LakeError(f"{name} version {version} cannot be read from {place_of(conf)}: {said_by(e)}") from e
+        raise LakeError(f"{name} version {version} cannot be read from {place_of(conf)}: {said(e)}") from e
     return run_id
 
 

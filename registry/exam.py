@@ -11,10 +11,11 @@ from typing import Any
 
 from lake.conf import Conf
 from lake.errors import LakeError
+from lake.masking import said
 from registry import history as h
 from registry.champion import load
 from registry.pack_format import HISTORY_FILE, SOURCE_FILE, SUMS_FILE, Source, entry_file
-from registry.store import CANARY, connect, said_by
+from registry.store import CANARY, connect
 from registry.versions import Version, holder, versions
 from training.artefacts import ARTEFACTS
 from training.card import intended_use
@@ -69,7 +70,7 @@ def export(conf: Conf, chosen: Version, folder: Path) -> Path:
                 mlflow.artifacts.download_artifacts(run_id=chosen.run_id, artifact_path="evidence", dst_path=temporary)
             )
         except MlflowException as e:
-            raise LakeError(f"{chosen.model} version {chosen.version}: its evidence cannot be read: {said_by(e)}") from e
+            raise LakeError(f"{chosen.model} version {chosen.version}: its evidence cannot be read: {said(e)}") from e
         files = {f"evidence/{p.relative_to(evidence)}": p.read_bytes() for p in sorted(evidence.rglob("*")) if p.is_file()}
     lacking = [name for name in ARTEFACTS.values() if f"evidence/{name}" not in files]
     if lacking:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from lake import yaml_file
 from lake.errors import ConfigError
-from lake.sources import describe
 from training.artefacts import (
     APPROVALS,
     ARTEFACTS,
@@ -104,12 +103,7 @@ class Gate:
 
 def load_thresholds(path: Path) -> Thresholds:
     """Raises ConfigError naming file, key and what is wrong."""
-    try:
-        return Thresholds(**yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, TypeError) as e:
-        raise ConfigError(f"{path}: {' '.join(str(e).split())}") from e
-    except ValidationError as e:
-        raise ConfigError(f"{path}: {describe(e)}") from e
+    return yaml_file.read(path, Thresholds)
 
 
 def judge(files: Mapping[str, bytes], limits: Thresholds, champion: str | None, waivers: list[Waiver], on: dt.date) -> list[Gate]:

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lake.errors import InputError
-from lake.sources import describe
 from lake.storage import opened
+from lake.yaml_file import describe
 from registry import history as h
 from registry import pack_format as p
 from registry.actors import Actor

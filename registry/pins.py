@@ -2,7 +2,8 @@
 
 from lake.conf import Conf
 from lake.errors import LakeError
-from registry.store import connect, local_store, place_of, said_by
+from lake.masking import said
+from registry.store import connect, local_store, place_of
 
 TAG = "frame_hash"
 
@@ -28,4 +29,4 @@ def pinned_frames(conf: Conf) -> frozenset[str]:
             if not token:
                 return frozenset(found)
     except MlflowException as e:
-        raise LakeError(f"MLflow at {place_of(conf)} does not answer: {said_by(e)}") from e
+        raise LakeError(f"MLflow at {place_of(conf)} does not answer: {said(e)}") from e

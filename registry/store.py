@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError
-from lake.masking import without_secrets
+from lake.masking import said, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +20,6 @@ CHAMPION, CANARY, PREVIOUS = "champion", "canary", "previous"
 DIGEST_TAG, AUTHOR_TAG = "artefact_digest", "author"
 PREFIX = "pure-premium-"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-MAX_SAID = 200
 _SQLITE = "sqlite:///"
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -54,11 +53,6 @@ def place_of(conf: Conf) -> str:
     return without_secrets(conf.tracking_uri)
 
 
-def said_by(error: Exception) -> str:
-    """What MLflow raised, in one line; it names its address too."""
-    return without_secrets(" ".join(str(error).split()))[:MAX_SAID]
-
-
 @contextmanager
 def answering(conf: Conf) -> Iterator[None]:
     """Turn what MLflow raises in the body into EnvironmentProblem."""
@@ -67,7 +61,7 @@ def answering(conf: Conf) -> Iterator[None]:
     try:
         yield
     except MlflowException as e:
-        raise EnvironmentProblem(f"MLflow at {place_of(conf)}: {said_by(e)}") from e
+        raise EnvironmentProblem(f"MLflow at {place_of(conf)}: {said(e)}") from e
 
 
 def connect(conf: Conf) -> "MlflowClient":

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 LINT = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
 TRANSFORMS_MAY_IMPORT = {
     "lake.clock", "lake.columns", "lake.errors", "lake.sources", "lake.driving", "lake.event_rules",
-    "lake.feature", "lake.features", "lake.features_v1", "lake.features_v2", "lake.va",
+    "lake.feature", "lake.features", "lake.features_v1", "lake.features_v2", "lake.va", "lake.yaml_file",
 }  # fmt: skip
 TABLES = {"lake.table", "lake.tables", "lake.tables_bronze", "lake.tables_reference", "lake.tables_silver", "lake.tables_gold",
           "lake.tables_watch"}  # fmt: skip

@@ -1,13 +1,13 @@
 """What a model of any table is made from: spec.yml of `telematics train --table PATH --spec spec.yml`."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lake import yaml_file
 from lake.errors import ConfigError
-from lake.sources import describe
 
 DEFAULT_SEED = 20260101
 
@@ -106,25 +106,8 @@ class ModelSpec(Part):
         return list(dict.fromkeys([*self.features, *(c for c in more if c)]))
 
 
-class _NoRepeats(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys in silence."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
-        repeated = sorted({str(k) for k in keys if keys.count(k) > 1})
-        if repeated:
-            raise ConfigError(f"line {node.start_mark.line + 1}: repeated: {', '.join(repeated)}")
-        return dict(super().construct_mapping(node, deep))
-
-
 def load_spec(path: Path) -> ModelSpec:
     """Read a spec. Raises ConfigError naming file, key and what is wrong."""
-    try:
-        read = yaml.load(path.read_text(), _NoRepeats)  # nosec B506 # _NoRepeats is a SafeLoader
-        return ModelSpec(**(read or {}))
-    except FileNotFoundError as e:
-        raise ConfigError(f"no spec at {path}") from e
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ConfigError) as e:
-        raise ConfigError(f"{path}: {' '.join(str(e).split())}") from e
-    except (ValidationError, TypeError) as e:
-        raise ConfigError(f"{path}: {describe(e) if isinstance(e, ValidationError) else e}") from e
+    if not os.path.exists(path):
+        raise ConfigError(f"no spec at {path}")
+    return yaml_file.read(path, ModelSpec)

@@ -65,6 +65,9 @@ def test_what_is_not_there_or_wrong_is_one_line(s3: S3, bucket: str, capsys: pyt
         (missing, None, f"no configuration can be read from {missing}: {missing}: An error occurred (NoSuchKey)"),
         (there, "lake: [", "production.yml is not YAML"),
         (there, "lake: x\nlunch: y\n", "c/production.yml: landing"),
+        (there, "- lake\n", f"{there}: not a mapping"),
+        (there, "lake: x\nlake: y\n", f"{there}: line 1: repeated: lake"),
+        (there, "lake: x\nsources_folder: 3\n", "sources_folder: Input should be a valid string"),
     ):
         if text is not None:
             put(s3, bucket, production=text)
