@@ -15,7 +15,7 @@ from expectations import batches
 from expectations.batches import null_share
 from expectations.gate import BY_HAND, DOCS, make_gate
 from expectations.results import CheckResult, read_results
-from jobs import loading
+from jobs import loading, loading_judge
 from jobs.loading_admission import Admission
 from jobs.loading_batch import Batch
 from jobs.loading_write import Sums, ledger_row, write_ledger
@@ -114,7 +114,7 @@ def test_a_sensor_that_stopped_a_column_that_came_and_a_load_that_was_killed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loading, "write_target", killed)
+        patch.setattr(loading_judge, "write_target", killed)
         with pytest.raises(KeyboardInterrupt):
             run(lake, conf, source(PHONE, limits=FEW), file)
     assert broken(conf) == expected

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import loading
+from jobs import loading, loading_judge
 from jobs.context import JobResult
 from jobs.ingest import INPUTS, LOADED
 from jobs.nightly import resumable
@@ -36,7 +36,7 @@ def ids(lake: Lake) -> list[tuple[str, int]]:
 def interrupted(monkeypatch: pytest.MonkeyPatch, before: str, *load: Any) -> None:
     """A load that ends before a step."""
     with monkeypatch.context() as patch:
-        patch.setattr(loading, before, killed)
+        patch.setattr(loading_judge if hasattr(loading_judge, before) else loading, before, killed)
         with pytest.raises(KeyboardInterrupt):
             run(*load)
 
