@@ -16,7 +16,7 @@ from lake.conf import Conf
 from lake.conf_emr import Emr
 from lake.errors import LakeError
 from lake.lease_store import FOLDER, lease_store
-from lake.s3 import bucket_and_key
+from lake.s3 import bucket_and_key, on_s3
 
 RELEASE, TYPE, ARCHITECTURE = "emr-spark-8", "SPARK", DEPLOYED.upper()
 ENDPOINTS = ("s3", "dynamodb", "sts", "kms", "sns")
@@ -50,7 +50,7 @@ def _of_account(conf: Conf, emr: Emr) -> Iterator[tuple[str, Probe, str]]:
         "anchor": conf.registry.anchor, "history": conf.registry.history,
     }  # fmt: skip
     for name, place in places.items():
-        if place is not None and place.startswith("s3://"):
+        if place is not None and on_s3(place):
             yield f"bucket of {name}", partial(_bucket, s3, place), APPLY
     yield "lease store", partial(_leases, conf.lake), APPLY
     yield "entry point", partial(_object, s3, emr.entry_point), DEPLOY
