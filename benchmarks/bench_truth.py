@@ -21,7 +21,7 @@ from training.spec import Column, ModelSpec
 from training.table import prepare_table
 
 TRAINED, UNSEEN, NOISE = 120_000, 60_000, 32
-FREQUENCY, GINI = 0.08, 0.26
+FREQUENCY = 0.08
 SEEDS = int(os.environ.get("TELEMATICS_BENCH_SEEDS", "10"))
 HIDDEN_SHAPE = 3.0
 SIGNS: dict[str, Literal[-1, 0, 1]] = {

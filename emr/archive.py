@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 EPOCH = 315532800
-"""1980-01-01: some tools take a time of 0 for none."""
+"""1980-01-01, the first day that a wheel can hold; some tools take a time of 0 for none."""
 UNUSED = ("bin", "share", "etc", "include", ".lock")
 """Beside the packages: console scripts (they begin with the builder's own Python) and files for a prefix that is not there."""
 

@@ -15,9 +15,8 @@ from emr.steps import Steps
 from emr.submit import Submitted, submit
 from emr.watch import conclude
 from emr.watching import attend, said
-from jobs.commands_data import SourceOption
 from jobs.commands_night import FirstOption, LastOption
-from jobs.state import DateOption, State, day
+from jobs.state import DateOption, SourceOption, State, day
 from lake.errors import ConfigError
 
 submit_app = typer.Typer(help="Start a run; prints its id.", no_args_is_help=True)

@@ -12,13 +12,13 @@ import yaml
 from lake.conf import CONF_FOLDER, load_conf
 from lake.errors import ConfigError, InputError
 
-_LOG_STORE = "spark.io.delta.storage.S3DynamoDBLogStore.ddb"
+LOG_STORE = "spark.io.delta.storage.S3DynamoDBLogStore.ddb"
 OUTPUTS: dict[tuple[str, ...], str] = {
     ("lake",): "lake",
     ("landing", "root"): "landing_root",
     ("mlflow_tracking_uri",): "tracking_uri",
-    ("spark", f"{_LOG_STORE}.tableName"): "lock_table",
-    ("spark", f"{_LOG_STORE}.region"): "region",
+    ("spark", f"{LOG_STORE}.tableName"): "lock_table",
+    ("spark", f"{LOG_STORE}.region"): "region",
     ("alerts", "channels", "sns"): "alerts_topic",
     ("registry", "anchor"): "anchor",
     ("emr", "region"): "region",

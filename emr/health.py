@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from emr.aws import Refused, Unreachable, asking, client
+from emr.configure import LOG_STORE
 from emr.package import DEPLOYED
 from emr.request import SERVERLESS, STEPS, emr_of
 from jobs.doctor import Check
@@ -15,13 +16,12 @@ from lake.conf import Conf
 from lake.conf_emr import Emr
 from lake.errors import LakeError
 from lake.lease_store import FOLDER, lease_store
-from lake.s3 import bucket_and_key
+from lake.s3 import bucket_and_key, on_s3
 
 RELEASE, TYPE, ARCHITECTURE = "emr-spark-8", "SPARK", DEPLOYED.upper()
 ENDPOINTS = ("s3", "dynamodb", "sts", "kms", "sns")
 """Services that a night asks and that its subnets reach by an endpoint alone."""
 LOG_STORE_KEYS = {"tablePath": "HASH", "fileName": "RANGE"}
-_LOG_STORE = "spark.io.delta.storage.S3DynamoDBLogStore.ddb"
 _PLACEHOLDER = ":000000000000:"
 _ANSWER_S = 10
 CONFIGURE = "Fill it in: terraform output -json | telematics emr configure --env E --from -"
@@ -50,7 +50,7 @@ def _of_account(conf: Conf, emr: Emr) -> Iterator[tuple[str, Probe, str]]:
         "anchor": conf.registry.anchor, "history": conf.registry.history,
     }  # fmt: skip
     for name, place in places.items():
-        if place is not None and place.startswith("s3://"):
+        if place is not None and on_s3(place):
             yield f"bucket of {name}", partial(_bucket, s3, place), APPLY
     yield "lease store", partial(_leases, conf.lake), APPLY
     yield "entry point", partial(_object, s3, emr.entry_point), DEPLOY
@@ -61,8 +61,8 @@ def _of_account(conf: Conf, emr: Emr) -> Iterator[tuple[str, Probe, str]]:
     iam = client("iam", emr.region)
     for start, role in emr.execution_role_arns.model_dump().items():
         yield f"role of {start}", partial(_role, iam, role), APPLY
-    if table := conf.spark.get(f"{_LOG_STORE}.tableName"):
-        region = conf.spark.get(f"{_LOG_STORE}.region", emr.region)
+    if table := conf.spark.get(f"{LOG_STORE}.tableName"):
+        region = conf.spark.get(f"{LOG_STORE}.region", emr.region)
         yield "log store", partial(_table, table, region), APPLY
     if topic := conf.alerts.channels.sns:
         yield "alerts topic", partial(_topic, topic, emr.region), APPLY

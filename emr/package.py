@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from emr.archive import pack, sha256_of, tidy
+from emr.archive import EPOCH, pack, sha256_of, tidy
 from lake.errors import EnvironmentProblem
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +48,6 @@ DEPLOYED: Arch = "arm64"
 """Of every application and cluster of emr/terraform; `doctor` holds the application to it, `deploy` the archive."""
 WITHOUT_ARM64_WHEEL = ("timezonefinder",)
 """No arm64 wheel is published. Its Python is the same everywhere, and uses numba; its C part is left out."""
-EPOCH = 315532800
-"""1980-01-01, the first day that a wheel can hold."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from emr.starts import Start
 from lake.conf import Conf
 from lake.conf_emr import Ec2, Emr
 from lake.errors import ConfigError
+from lake.s3 import on_s3
 
 SERVERLESS, STEPS = "emr-serverless", "emr"
 LONGEST_MINUTES = 10_080
@@ -26,7 +27,7 @@ def emr_of(conf: Conf, conf_name: str) -> Emr:
 
 def refuse_local(conf_name: str) -> None:
     """Raise ConfigError for a file of this machine: a run cannot read it."""
-    if conf_name.endswith((".yml", ".yaml")) and not conf_name.startswith("s3://"):
+    if conf_name.endswith((".yml", ".yaml")) and not on_s3(conf_name):
         raise ConfigError(
             f"a run on EMR cannot read {conf_name}: `telematics emr deploy --env {conf_name} --conf-only` puts it on S3"
         )

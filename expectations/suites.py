@@ -6,7 +6,10 @@ from expectations.checks import Check, at_least, at_most, between, filled, holds
 from expectations.row_rules import PARTS
 from lake.columns import Column
 from lake.features import FEATURE_VERSION_1, FEATURES
+from lake.price import ADDITIVITY_TOLERANCE, MAX_REASONS
 from lake.tables import FRAME, TABLES, Table, frame_table
+from transforms.cleaning import MAX_SPEED_MPS
+from transforms.segments import MS_A_DAY
 
 NOT_NEGATIVE_UNITS = frozenset({
     "mm", "ms", "s", "h", "km", "B", "events", "events/100 km", "points", "trips", "km/trip", "km/h", "ln km/day", "ln km",
@@ -18,11 +21,8 @@ SIGNED_SHARES = frozenset({"change", "mean_price_change"})
 """Shares that are relative changes, so not in [0, 1]."""
 LIMITS = {"lat": (-90.0, 90.0), "lon": (-180.0, 180.0), "heading_deg": (0.0, 360.0)}
 """Degrees, WGS 84 and course over ground."""
-ADDITIVITY_TOLERANCE = 1e-4
-"""Log units: how far base + reasons + others + calibration may be from ln pure premium (docs/contract-night.md)."""
 MAX_RELATIVITY = 50.0
 """A price 50 times the base is a defect, not a driver."""
-MAX_REASONS = 4
 INTERVAL = "an interval holds its value"
 DISTANCE_FACTOR = 1.5
 """Distance by speed and by positions differ by a few per cent on real drives; a factor of 1.5 is a broken unit or clock."""
@@ -34,10 +34,7 @@ MAX_FALLBACK = 0.5
 """Share of scores by fallback from which somebody should look."""
 MAX_TRIP_MS = 24 * 3_600_000
 """A trip of a whole day points at a device that never ends its trips."""
-MAX_SPEED_MPS = 70.0
-"""250 km/h: the cleaning limit used by real 1 Hz fleets."""
 MAX_CAR_YEARS_A_ROW = 1.0
-MS_A_DAY = 86_400_000
 SLACK_MS = 3_600_000
 """A trip belongs to the day it began and may end after midnight; local days have up to 25 hours."""
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.state import FormatOption, MaybeDate, day, state
+from jobs.state import As, FormatOption, MaybeDate, day, state
 
 if TYPE_CHECKING:
     from lake.conf import Conf
 
 alerts_app = typer.Typer(help="Alerts of the nights, and silences.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option(help="why, for those who wonder")]
-As = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you")]
 TABLE = "gold.alerts"
 COLUMNS = "score_date,state,severity,rule,subject,nights,text,why,owner,runbook"
 

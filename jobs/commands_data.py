@@ -9,13 +9,12 @@ import typer
 from expectations.gate import BY_HAND, DOCS
 from jobs.catalog import job
 from jobs.commands_night import run_one
-from jobs.state import MaybeDate, State, day, instant, state, terminal
+from jobs.state import MaybeDate, MaybeSource, SourceOption, State, day, instant, state, terminal
 from lake.errors import ConfigError
 from lake.log import log
 from lake.sources import load_source
 from lake.storage import keep
 
-SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 InputOption = Annotated[list[str], typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")]
 ReceivedAt = Annotated[
     dt.datetime | None,
@@ -56,7 +55,7 @@ def simulate(
 
 def ingest(
     context: typer.Context,
-    source: Annotated[str | None, typer.Option("--source", help="name of a file in conf/sources")] = None,
+    source: MaybeSource = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="file, folder, glob or s3:// prefix; may be repeated")
     ] = None,

@@ -8,21 +8,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobs.state import DateOption, day, state, terminal
+from jobs.state import DateOption, day, one_of, state, terminal
 from registry.store import CHAMPION
 
-TEXT_FORMATS = ("text", "json", "html")
+_known_form = one_of("text", "json", "html")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("explain-policy")(explain_policy)
-
-
-def _known_form(form: str) -> str:
-    if form not in TEXT_FORMATS:
-        raise typer.BadParameter(f"'{form}' is not one of {', '.join(TEXT_FORMATS)}")
-    return form
 
 
 def explain_policy(  # noqa: PLR0913, PLR0917 - one parameter an option

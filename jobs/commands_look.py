@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 from rich.table import Table as RichTable
 
-from jobs.state import FormatOption, state, terminal
+from jobs.state import FormatOption, one_of, state, terminal
 from lake.conf import load_conf
 from lake.errors import EnvironmentProblem
 from lake.tables import TABLES
 from lake.views import ENGINES, ddl
+
+_known_engine = one_of(*ENGINES, "redshift")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,13 +21,6 @@ def register(app: typer.Typer) -> None:
     app.command("ui")(ui)
     app.command("doctor")(doctor)
     app.command("demo")(demo)
-
-
-def _known_engine(engine: str | None) -> str | None:
-    known = (*ENGINES, "redshift")
-    if engine is not None and engine not in known:
-        raise typer.BadParameter(f"'{engine}' is not one of {', '.join(known)}")
-    return engine
 
 
 def tables(

@@ -7,11 +7,10 @@ import typer
 
 from jobs import commands_packs
 from jobs.commands_registry import registry_app
-from jobs.state import MaybeDate, day, state, terminal
+from jobs.state import As, MaybeDate, day, state, terminal
 from lake.errors import InputError
 
 TableOption = Annotated[str, typer.Option("--table", help="a Parquet file or folder, a CSV file, or a Delta table")]
-AuthorOption = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +26,7 @@ def train(
     date: MaybeDate = None,
     table: Annotated[str | None, typer.Option(help="train on this table: Parquet, CSV or Delta; needs --spec")] = None,
     spec: Annotated[Path | None, typer.Option(help="spec.yml of the table")] = None,
-    author: AuthorOption = None,
+    author: As = None,
 ) -> None:
     """Build a frame, train a frequency and a severity model per coverage, and register them as a candidate.
 

@@ -11,7 +11,7 @@ from jobs.catalog import CATALOG, Job, job
 from jobs.expiring import vacuum_one
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
 from jobs.nights import Recorder, read_nights
-from jobs.state import DateOption, FormatOption, MaybeDate, State, day, state, terminal
+from jobs.state import DateOption, FormatOption, MaybeDate, State, check_order, day, state, terminal
 from jobs.stopped import Where, tell
 from lake.delta import Lake
 from lake.delta_log import check_whole
@@ -152,8 +152,7 @@ def dates(date: dt.datetime | None, first: dt.datetime | None, last: dt.datetime
         return [day(date)]
     if date is not None or first is None or last is None:
         raise ConfigError("give --date D, or --from D --to D")
-    if last < first:
-        raise ConfigError(f"--from {day(first)} is after --to {day(last)}")
+    check_order(first, last)
     return [day(first) + dt.timedelta(days=n) for n in range((last - first).days + 1)]
 
 

@@ -6,12 +6,10 @@ import typer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.commands_data import SourceOption
-from jobs.state import FormatOption, state, terminal
+from jobs.state import FormatOption, MaybeSource, SourceOption, state, terminal
 from lake.log import log
 from lake.sources import load_source
 
-MaybeSource = Annotated[str | None, typer.Option("--source", help="name of a file in conf/sources")]
 MaybeReason = Annotated[str | None, typer.Option("--reason", help="for instance no_policy, or out_of_range for any column")]
 
 quarantine_app = typer.Typer(help="Records that were held back.", no_args_is_help=True)

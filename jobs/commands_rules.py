@@ -6,13 +6,12 @@ from typing import Annotated, cast
 import typer
 
 from jobs.looking import Format, write
-from jobs.state import DATE_FORMATS, FormatOption, State, day, state, terminal
+from jobs.state import DATE_FORMATS, FormatOption, SourceOption, State, check_order, day, state, terminal
 from lake.driving import DrivingRules, load_driving
 from lake.errors import ConfigError
 from lake.event_rules import load_rules
 
 rules_app = typer.Typer(help="What event rules, trip gaps and firmwares make of the points.", no_args_is_help=True)
-SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
 FromOption = Annotated[dt.datetime | None, typer.Option("--from", formats=DATE_FORMATS, help="first UTC day")]
 ToOption = Annotated[dt.datetime | None, typer.Option("--to", formats=DATE_FORMATS, help="last UTC day")]
 DEFAULT_GAPS_S = [120, 200, 300, 600]
@@ -31,8 +30,8 @@ def _driving(here: State, source: str) -> DrivingRules:
 
 
 def _between(first: dt.datetime | None, last: dt.datetime | None) -> tuple[dt.date | None, dt.date | None]:
-    if first and last and first > last:
-        raise ConfigError(f"--from {day(first)} lies after --to {day(last)}")
+    if first and last:
+        check_order(first, last)
     return (day(first) if first else None, day(last) if last else None)
 
 

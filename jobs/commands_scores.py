@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.state import DateOption, day, state
+from jobs.state import As, DateOption, day, state
 from lake.errors import raise_for
 
 scores_app = typer.Typer(help="Published scores.", no_args_is_help=True)
@@ -23,7 +23,7 @@ def withdraw(
     context: typer.Context,
     date: DateOption,
     reason: Annotated[str, typer.Option(help="why, for the page and the record")],
-    by: Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you")] = None,
+    by: As = None,
 ) -> None:
     """Take back the newest night's scores: readers see those of the last good night again."""
     from jobs.withdrawing import withdraw as run

@@ -14,6 +14,7 @@ from jobs.nightly import NightlyOptions
 from jobs.state import State, terminal
 from lake.errors import ConfigError, NoChampion, raise_for
 from lake.masking import without_secrets
+from lake.s3 import on_s3
 from lake.sources import load_source
 
 NIGHTS = 3
@@ -54,7 +55,7 @@ class _Steps:
 
 def run_demo(here: State, policies: int, days: int, book_policies: int, seed: int) -> None:
     """Run every step; what an earlier demo has done already is skipped by the steps themselves."""
-    if here.conf.landing.root.startswith("s3://"):
+    if on_s3(here.conf.landing.root):
         raise ConfigError("the demo writes its simulated files to a local landing root; the configuration has an s3:// one")
     steps, out = _Steps(), Path(here.conf.landing.root)
     summary = steps.do(

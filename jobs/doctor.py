@@ -43,7 +43,7 @@ def checks(conf: Conf) -> list[Check]:
     """Every check of this machine for a configuration, in the order in which they should be mended."""
     logs, reports = _or_none(conf, "logs_path"), _or_none(conf, "reports_path")
     folders = {"lake": conf.lake, "logs": logs, "reports": reports, "jars": conf.jars}
-    local = {name: Path(folder).expanduser() for name, folder in folders.items() if folder and not folder.startswith("s3://")}
+    local = {name: Path(folder).expanduser() for name, folder in folders.items() if folder and not on_s3(folder)}
     found = [python(), packages(), spark_home(), java()]
     found += [jars(local["jars"])] if "jars" in local else []
     found += [jars(local["jars"], "jars of S3", S3_JARS)] if "jars" in local and on_s3(conf.lake) else []

@@ -4,6 +4,7 @@ import datetime as dt
 
 from lake.conf import Conf
 from lake.delta import Lake
+from lake.delta_names import LOG
 from lake.errors import ConfigError, LakeError
 from lake.files import Files
 from lake.retention import RULES
@@ -39,7 +40,7 @@ def expire_frames(lake: Lake, conf: Conf) -> tuple[list[str], str | None]:
     gone = [name for name in names if name not in pinned and newest_ms(files, lake.path(name)) < oldest]
     for name in gone:
         # without its log it is no table, should this be killed in between
-        files.remove(f"{lake.path(name)}/_delta_log")
+        files.remove(f"{lake.path(name)}/{LOG}")
         files.remove(lake.path(name))
     return gone, None
 

@@ -17,6 +17,7 @@ from jobs.loading_batch import DUPLICATE_FILE, INGESTED, REFUSED, Batch, LoadRes
 from jobs.loading_facts import drifted, read_past
 from jobs.loading_judge import Loaded, parse_and_write, staging
 from jobs.loading_write import Sums, ledger_row, write_ledger
+from jobs.nights import PUBLICATION
 from lake.clock import UTC, cutoff
 from lake.conf import Conf
 from lake.delta import Lake
@@ -97,7 +98,7 @@ def _copies(plan: Plan) -> dict[str, Sums]:
 
 def knowledge_floor(lake: Lake) -> dt.datetime | None:
     """The cutoff of the last published night: nothing loaded now can have been known before. None before the first."""
-    published = lake.read("gold.nights").where((F.col("job") == "night") & (F.col("status") == "finished"))
+    published = lake.read("gold.nights").where((F.col("job") == PUBLICATION) & (F.col("status") == "finished"))
     last = published.agg(F.max("night_date").alias("last")).collect()[0]["last"]
     return cutoff(last) if last is not None else None
 

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from jobs.nights import PUBLICATION
 from lake.delta import is_frame
+from lake.delta_names import LOG, entry_name
 from lake.errors import LakeError
 from lake.stored import Stored
 from lake.tables import TABLES
-from lake.whole import LOG, TableFiles, Version
+from lake.whole import TableFiles, Version
 
 NIGHTS = "gold.nights"
 MARK = "_restoring.json"
@@ -151,7 +152,7 @@ def _as_recorded(table: TableFiles, version: int, digest: str) -> Version | str:
     found = table.whole(version)
     if found is None:
         return f"version {version} is not whole" if table.last >= version else f"is at {table.last}, before version {version}"
-    name = f"{LOG}/{version:020d}.json"
+    name = entry_name(version)
     if name in found.log and hashlib.sha256(table.read(name)).hexdigest() != digest:
         return f"version {version} is not the one that was published"
     return found

@@ -7,8 +7,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lake.delta import Lake
+from lake.price import MAX_REASONS
 from registry.store import CHAMPION
-from training.reasons import DECIMALS, MAX_REASONS, MIN_REASON
+from training.reasons import DECIMALS, MIN_REASON
 from transforms.exposure import COVER_KEY
 
 TABLE = "gold.policy_scores"

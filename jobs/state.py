@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from lake.conf import Conf, load_conf
 from lake.conf_sections import S3Limits
 from lake.delta import Lake, check_writable
 from lake.delta_log import check_whole
-from lake.errors import LakeError, LeaseLost, TelematicsError
+from lake.errors import ConfigError, LakeError, LeaseLost, TelematicsError
 from lake.format_version import check_format
 from lake.jars import S3_JARS, missing_jars
 from lake.lease import Lease
@@ -34,14 +35,23 @@ DateOption = Annotated[dt.datetime, typer.Option(formats=DATE_FORMATS, help="the
 MaybeDate = Annotated[dt.datetime | None, typer.Option(formats=DATE_FORMATS, help="a UTC day")]
 
 
-def _known_format(form: str) -> str:
-    if form not in FORMATS:
-        raise typer.BadParameter(f"'{form}' is not one of {', '.join(FORMATS)}")
-    return form
+SourceOption = Annotated[str, typer.Option("--source", help="name of a file in conf/sources")]
+MaybeSource = Annotated[str | None, typer.Option("--source", help="name of a file in conf/sources")]
+As = Annotated[str | None, typer.Option("--as", help="your name, where neither MLflow nor AWS knows you")]
 
 
-FORMATS = ("table", "csv", "json")
-FormatOption = Annotated[str, typer.Option("--format", help="table, csv or json", callback=_known_format)]
+def one_of(*choices: str) -> Callable[[str | None], str | None]:
+    """An option's callback that refuses what is not among the choices."""
+
+    def chosen(value: str | None) -> str | None:
+        if value is not None and value not in choices:
+            raise typer.BadParameter(f"'{value}' is not one of {', '.join(choices)}")
+        return value
+
+    return chosen
+
+
+FormatOption = Annotated[str, typer.Option("--format", help="table, csv or json", callback=one_of("table", "csv", "json"))]
 
 
 class State:
@@ -179,6 +189,12 @@ def state(context: typer.Context) -> State:
 def day(value: dt.datetime) -> dt.date:
     """An option's date."""
     return value.date()
+
+
+def check_order(first: dt.datetime, last: dt.datetime) -> None:
+    """Raise ConfigError where --from is after --to."""
+    if last < first:
+        raise ConfigError(f"--from {day(first)} is after --to {day(last)}")
 
 
 def instant(value: dt.datetime | None) -> dt.datetime | None:

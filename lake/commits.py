@@ -5,7 +5,6 @@ driver that was paused past its lease. What is read here is the store's log, not
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from delta.exceptions.captured import (
 from pyspark.sql import SparkSession
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from lake.delta_names import ENTRY, LOG, entry_name
 from lake.errors import CommitLost
 from lake.files import Files
 
@@ -32,7 +32,6 @@ CONFLICTS = (
     ConcurrentWriteException, DeltaConcurrentModificationException, MetadataChangedException, ProtocolChangedException,
 )  # fmt: skip
 """What Delta raises where another commit has changed what a write had read; importing them makes PySpark tell them apart."""
-_ENTRY = re.compile(r"(\d{20})\.json")
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -111,11 +110,11 @@ class GuardedCommits:
         raise CommitLost(f"{path}: log entry {version} is not the one that was committed: {why}")
 
     def _versions(self, path: str) -> list[int]:
-        names = (_ENTRY.fullmatch(x.name) for x in self._files.entries(f"{path}/_delta_log"))
+        names = (ENTRY.fullmatch(x.name) for x in self._files.entries(f"{path}/{LOG}"))
         return [int(found[1]) for found in names if found]
 
     def _entry(self, path: str, version: int) -> bytes:
-        return self._files.read(f"{path}/_delta_log/{version:020d}.json") or b""
+        return self._files.read(f"{path}/{entry_name(version)}") or b""
 
 
 def replayed(work: Callable[[], T]) -> T:

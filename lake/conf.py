@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import conf
-from lake import conf_s3, yaml_file
+from lake import conf_s3, s3, yaml_file
 from lake.conf_emr import Emr
 from lake.conf_sections import (
     Alerting,
@@ -91,11 +91,11 @@ class Conf(BaseSettings):
         """A local folder that belongs to the lake: the one given, else below the lake, or below ./var for a lake on S3."""
         if given is not None:
             return Path(given)
-        return Path("var/s3", self.lake.removeprefix("s3://"), name) if self.lake.startswith("s3://") else Path(self.lake, name)
+        return Path("var/s3", self.lake.removeprefix(s3.SCHEME), name) if s3.on_s3(self.lake) else Path(self.lake, name)
 
     def kept(self, name: str) -> str | None:
         """Where on S3 the files of a local folder are kept, so that they outlive the driver; None for a lake on disk."""
-        return f"{self.lake.rstrip('/')}/{name}" if self.lake.startswith("s3://") else None
+        return f"{self.lake.rstrip('/')}/{name}" if s3.on_s3(self.lake) else None
 
     @property
     def reports_path(self) -> Path:
@@ -148,7 +148,7 @@ def load_conf(name: str = "local", **overrides: Any) -> Conf:
     known = sorted(p.stem for p in CONF_FOLDER.glob("*.yml"))
     is_path = name.endswith((".yml", ".yaml"))
     path = Path(name) if is_path else CONF_FOLDER / f"{name}.yml"
-    on_s3 = name.startswith(conf_s3.SCHEME)
+    on_s3 = s3.on_s3(name)
     # of a folder that may not be entered, `Path.is_file` raises
     if not on_s3 and (not os.path.isfile(path) or not (is_path or name in known)):
         raise ConfigError(f"no configuration '{name}': give a path, an s3:// address, or one of {', '.join(known)}")

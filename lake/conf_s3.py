@@ -7,8 +7,8 @@ from typing import Any
 
 from lake import yaml_file
 from lake.errors import ConfigError, LakeError
+from lake.s3 import SCHEME, bucket_and_key, client, explained, on_s3
 
-SCHEME = "s3://"
 FOLDERS = {"sources": "sources_folder", "rules": "rules_folder"}
 """Folder beside a configuration -> the key that names another."""
 _KEPT: list[TemporaryDirectory[str]] = []
@@ -17,8 +17,6 @@ _KEPT: list[TemporaryDirectory[str]] = []
 
 def text_of(address: str) -> str:
     """The configuration's text. Raises ConfigError where it is not there or may not be read."""
-    from lake.s3 import bucket_and_key, client, explained
-
     bucket, key = bucket_and_key(address)
     try:
         with explained(address):
@@ -37,7 +35,7 @@ def folders(address: str | None, shipped: Path, given: dict[str, str | None]) ->
     for name, key in FOLDERS.items():
         own = given.get(key)
         # it may be anything: nothing is checked yet
-        if own is not None and not str(own).startswith(SCHEME):
+        if own is not None and not on_s3(str(own)):
             continue
         place = own or (f"{address.rsplit('/', 1)[0]}/{name}" if address else None)
         if place is None:
@@ -52,8 +50,6 @@ def folders(address: str | None, shipped: Path, given: dict[str, str | None]) ->
 
 def _files(place: str) -> dict[str, str]:
     """Name -> address of the .yml files right below a place."""
-    from lake.s3 import bucket_and_key, client, explained
-
     bucket, prefix = bucket_and_key(f"{place}/")
     try:
         with explained(place):
@@ -77,12 +73,12 @@ def _fetched(files: dict[str, str], shipped: Path) -> Path:
 
 def read(name: str, path: Path) -> tuple[str, str | None]:
     """A configuration's text, and its address if it is on S3. Raises ConfigError where it cannot be read."""
-    return (text_of(name), name) if name.startswith(SCHEME) else (yaml_file.text_of(path), None)
+    return (text_of(name), name) if on_s3(name) else (yaml_file.text_of(path), None)
 
 
 def with_folders(values: dict[str, Any], address: str | None, shipped: Path) -> dict[str, Any]:
     """What a configuration says, with the folders that were fetched for it."""
     given = {key: values.get(key) for key in FOLDERS.values()}
-    if address is None and not any(str(x).startswith(SCHEME) for x in given.values()):
+    if address is None and not any(on_s3(str(x)) for x in given.values()):
         return values
     return values | folders(address, shipped, given)

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Field
 
 from lake.conf_emr import Prices
 from lake.conf_section import Section
-from lake.features import FEATURE_VERSION_1, FEATURES
+from lake.errors import ConfigError
+from lake.features import FEATURE_VERSION_1, check_version
 
 
 class Landing(Section):
@@ -17,9 +18,11 @@ class Landing(Section):
 
 
 def _known_version(version: str) -> str:
-    if version not in FEATURES:
-        raise ValueError(f"unknown feature version '{version}'; the catalogue has {', '.join(FEATURES)}")
-    return version
+    try:
+        return check_version(version)
+    except ConfigError as e:
+        # pydantic says where in the file it is
+        raise ValueError(str(e)) from e
 
 
 FeatureVersion = Annotated[str, AfterValidator(_known_version)]

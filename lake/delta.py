@@ -17,6 +17,7 @@ from lake.commits import Guard, GuardedCommits, replayed, unless_in_conflict
 from lake.errors import LakeError
 from lake.files import Files
 from lake.format_version import declare
+from lake.s3 import on_s3
 from lake.tables import TABLES, Table, frame_table
 
 T = TypeVar("T")
@@ -265,7 +266,7 @@ def transaction_id(job: str, table: str, date: dt.date | None, inputs: Iterable[
 
 def check_writable(root: str) -> None:
     """Raise LakeError where a local root cannot be written, before any work is done."""
-    if root.startswith("s3://"):
+    if on_s3(root):
         return
     try:
         Path(root).mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 
 from lake.delta import Lake
+from lake.delta_names import LOG, entry_name
 from lake.errors import LakeError
 from lake.files import Files
 from lake.tables import TABLES
@@ -44,12 +45,12 @@ class TableLog:
 
     def entry(self, version: int) -> str:
         """Where the entry of a version is."""
-        return f"{self.folder}/{version:020d}.json"
+        return f"{self.folder}/{entry_name(version)}"
 
 
 def _read_log(lake: Lake, files: Files, name: str) -> TableLog | None:
-    folder = f"{lake.path(name)}/_delta_log"
-    found = [m.groups() for x in files.entries(folder) if (m := _NAME.fullmatch(x.name))]
+    folder = lake.path(name)
+    found = [m.groups() for x in files.entries(f"{folder}/{LOG}") if (m := _NAME.fullmatch(x.name))]
     entries = frozenset(int(v) for v, kind in found if kind == "json")
     checkpoints = frozenset(int(v) for v, kind in found if kind != "json")
     return TableLog(name, folder, entries, checkpoints) if entries or checkpoints else None

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lake.errors import ConfigError
+from lake.s3 import on_s3
 from lake.table import Table
 
 CURRENT = "known_to IS NULL"
@@ -36,7 +37,7 @@ def ddl(engine: str, root: str, tables: Iterable[Table], partitions: Mapping[str
         return _redshift(root, tables, partitions or {})
     if engine not in ENGINES:
         raise ConfigError(f"unknown engine '{engine}': choose {', '.join((*ENGINES, 'redshift'))}")
-    if engine == "athena" and not root.startswith("s3://"):
+    if engine == "athena" and not on_s3(root):
         raise ConfigError(f"Athena reads only from S3, the lake is at {root}")
     statements: dict[str, None] = {_load_delta(): None} if engine == "duckdb" else {}
     tables = list(tables)
@@ -78,7 +79,7 @@ def _view(engine: str, name: str, table: Table, condition: str) -> str:
 def _redshift(root: str, tables: Iterable[Table], partitions: Mapping[str, Sequence[str]]) -> list[str]:
     """External tables of Redshift Spectrum over manifests, in an external schema that the reader has made, and their
     partitions. A new night is one more statement."""
-    if not root.startswith("s3://"):
+    if not on_s3(root):
         raise ConfigError(f"Redshift reads only from S3, the lake is at {root}")
     statements = []
     for table in (t for t in tables if t.manifests):

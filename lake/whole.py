@@ -18,11 +18,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake.delta_names import ENTRY, LOG, entry_name
 from lake.errors import LakeError
 from lake.stored import Stored
 
-LOG = "_delta_log"
-_ENTRY = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet")
 _UUID_CHARACTERS = 20
 """Of a deletion vector's identifier in Z85, after an optional prefix."""
@@ -72,7 +71,7 @@ class TableFiles:
     def __init__(self, place: Stored, folder: str, there: Mapping[str, int]) -> None:
         self._place, self.folder, self._there = place, folder, there
         names = [name.removeprefix(f"{LOG}/") for name in there if name.startswith(f"{LOG}/")]
-        self.entries = {int(m[1]) for n in names if (m := _ENTRY.fullmatch(n))}
+        self.entries = {int(m[1]) for n in names if (m := ENTRY.fullmatch(n))}
         self._checkpoints = _complete_checkpoints(names)
 
     @property
@@ -115,14 +114,14 @@ class TableFiles:
                 yield number, state
 
     def _version(self, number: int, base: int, state: _State) -> Version:
-        entries = (f"{LOG}/{v:020d}.json" for v in sorted(self.entries) if v <= number)
+        entries = (entry_name(v) for v in sorted(self.entries) if v <= number)
         files = frozenset(name for needs in state.active.values() for name in needs)
         return Version(number, (*self._checkpoints.get(base, ()), *entries), files, tuple(sorted(state.active)))
 
     def entry(self, version: int) -> list[dict[str, Any]] | None:
         """The actions of a log entry; None where it is cut or no JSON."""
         try:
-            actions: list[dict[str, Any]] = [json.loads(x) for x in self.read(f"{LOG}/{version:020d}.json").splitlines() if x]
+            actions: list[dict[str, Any]] = [json.loads(x) for x in self.read(entry_name(version)).splitlines() if x]
         except (ValueError, OSError, LakeError):
             return None
         return actions if any("commitInfo" in x for x in actions) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, InputError, ModelRefused
+from lake.s3 import on_s3
 
 _ROLE = re.compile(r"(arn:[^:]*:sts::\d+:assumed-role/[^/]+)/.*")
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
@@ -65,7 +66,7 @@ def _of_mlflow(conf: Conf) -> Actor | None:
 def _of_aws(conf: Conf) -> Actor | None:
     """The caller that AWS's credentials are of, for a lake on S3 behind AWS's own endpoints; asked there, wherever the
     environment or a profile says that STS is."""
-    if not conf.lake.startswith("s3://") or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"):
+    if not on_s3(conf.lake) or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3"):
         return None
     import boto3
     from botocore.config import Config

@@ -15,6 +15,7 @@ import pandas as pd
 from lake.conf import Conf
 from lake.errors import EnvironmentProblem, LakeError, NoChampion
 from lake.masking import said
+from lake.s3 import on_s3
 from registry.approval import approval_of, refuse_unapproved
 from registry.history import head_of, read
 from registry.store import CHAMPION, checked_name, connect, local_store, model_name, place_of
@@ -168,7 +169,7 @@ def _keep(source: Path, folder: Path, what: str) -> None:
 
 def _cache(conf: Conf, name: str) -> Path:
     """The cache of a model: below a local lake, else in the home folder."""
-    near = Path(CACHE_BESIDE_S3).expanduser() if conf.lake.startswith("s3://") else conf.below_lake(None, "_mlflow")
+    near = Path(CACHE_BESIDE_S3).expanduser() if on_s3(conf.lake) else conf.below_lake(None, "_mlflow")
     folder = near / "cache" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.people import CHANGES_DEVICE, TERM_DAYS, WITHDRAWN, spare_device
+from simulator.plans import DAY_S
 from simulator.truth import SEVERITY_SHAPE
 
 COVERAGE, CURRENCY, PURPOSE = "liability", "USD", "pricing"
@@ -26,7 +27,6 @@ NEVER_REVISED_P = 0.2
 REOPENED_P, REOPENED_FACTOR = 0.03, 1.5
 YEAR_D = 365.25
 _MINOR = 100.0
-_DAY_S = 86_400
 _OPEN = np.datetime64("NaT", "ns")
 
 
@@ -75,7 +75,7 @@ def fairness_groups(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFr
 def exposure(people: pd.DataFrame, begin: dt.date, end: dt.date) -> pd.Series:
     """Car-years in force within [begin, end)."""
     last = people["last_to"].where(people["last_to"] < pd.Timestamp(end), pd.Timestamp(end))
-    years: pd.Series = (last - _first(people, begin)).dt.total_seconds() / (YEAR_D * _DAY_S)
+    years: pd.Series = (last - _first(people, begin)).dt.total_seconds() / (YEAR_D * DAY_S)
     return years.clip(lower=0.0)
 
 
@@ -90,7 +90,7 @@ def losses(rng: np.random.Generator, people: pd.DataFrame, begin: dt.date, end: 
     counts = rng.poisson(insured["annual_frequency"] * insured["exposure_years"])
     rows = insured.loc[insured.index.repeat(counts)].reset_index(drop=True)
     n = len(rows)
-    after_s = (rng.random(n) * rows["exposure_years"] * YEAR_D * _DAY_S).astype(int)
+    after_s = (rng.random(n) * rows["exposure_years"] * YEAR_D * DAY_S).astype(int)
     rows["occurred_ts"] = _first(rows, begin) + pd.to_timedelta(after_s, unit="s")
     rows["amount"] = rng.gamma(SEVERITY_SHAPE, rows["mean_severity"] / SEVERITY_SHAPE, n)
     rows["claim_id"] = [f"c-{i:06d}" for i in range(1, n + 1)]
@@ -121,7 +121,7 @@ def _state(base: pd.DataFrame, status: str, amount: pd.Series, known_from: pd.Se
 
 def _delay(rng: np.random.Generator, n: int, median_d: float, sigma: float) -> pd.TimedeltaIndex:
     """Lognormal delays, in whole seconds."""
-    return pd.to_timedelta((rng.lognormal(np.log(median_d), sigma, n) * _DAY_S).astype(int), unit="s")
+    return pd.to_timedelta((rng.lognormal(np.log(median_d), sigma, n) * DAY_S).astype(int), unit="s")
 
 
 def _stacked(*parts: pd.DataFrame) -> pd.DataFrame:

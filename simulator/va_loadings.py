@@ -7,12 +7,13 @@ on simulated cars, because a feature's formula must not move with the fleet: the
 
 import datetime as dt
 import json
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lake.event_rules import KMH_PER_MPS
+from lake.va import ACCEL_EDGES_MPS2, FILE, SPEED_EDGES_KMH
 from simulator import cars, people
 from simulator.run import START
 
@@ -20,9 +21,6 @@ SEED, CARS, DAYS = 20260101, 400, 30
 COMPONENTS = 2
 MIN_BUCKET_S = 60
 """Below it a speed bucket counts as the mean does: the shares of a few seconds are noise, which would be the first component."""
-SPEED_EDGES_KMH = np.array([*range(0, 130, 10), 200], dtype=float)
-ACCEL_EDGES_MPS2 = np.array([-4.0, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 4.0])
-"""lake.columns.VA_MS; what lies beyond is in the outer buckets."""
 MOVING_MPS = 1.0
 DECIMALS = 9
 _MS = 1000
@@ -50,7 +48,7 @@ def _places(points: pd.DataFrame, cars_: dict[str, int]) -> tuple[Ints, ...]:
     is_step = (points["trip"].diff() == 0) & (points["ts"].diff() == _MS)
     accel = points["speed"].diff()
     kept = points[is_step & (points["speed"] >= MOVING_MPS)]
-    speed = np.digitize(kept["speed"] * 3.6, SPEED_EDGES_KMH[1:-1])
+    speed = np.digitize(kept["speed"] * KMH_PER_MPS, SPEED_EDGES_KMH[1:-1])
     places = (kept["device"].map(cars_), speed, np.digitize(accel[kept.index], ACCEL_EDGES_MPS2[1:-1]))
     return tuple(np.asarray(x, dtype=np.int64) for x in places)
 
@@ -82,8 +80,7 @@ def main() -> None:
         "explained": np.round(explained, 4).tolist(), "mean": np.round(mean, DECIMALS).tolist(),
         "components": np.round(loadings, DECIMALS).tolist(),
     }  # fmt: skip
-    path = Path(__file__).parents[1] / "lake" / "va_loadings_v2.json"
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    FILE.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lake.price import ADDITIVITY_TOLERANCE
 from training import metrics as m
 from training.artefacts import NOT_ASSESSED
 from training.champion_diff import champion_diff, no_champion
 from training.data import Data
 from training.evaluation import Measured
-from training.explainer import ADDITIVITY_TOLERANCE
 from training.fairness import fairness, not_assessed, proxies
 from training.fitting import Fit, Progress, Settings, fit_data
 from training.monotonicity import Sweep, stated

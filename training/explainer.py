@@ -10,13 +10,12 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from lake.errors import GateFailed, LakeError
+from lake.price import ADDITIVITY_TOLERANCE
 from training.scorer_spec import FeatureSpec, matrix, types_of
 from training.treeshap import TreeTables
 
 Floats = npt.NDArray[np.float64]
 
-ADDITIVITY_TOLERANCE = 1e-4
-"""Largest difference, in log units, between an explained margin and an independent prediction."""
 OBJECTIVES = {"frequency": "count:poisson", "severity": "reg:gamma"}
 
 

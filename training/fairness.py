@@ -22,8 +22,6 @@ FAMILY_ERROR = 0.01
 """Chance that any feature of a group is called a proxy where none is (Holm 1979)."""
 PROXY_R2 = 0.01
 """A feature that says less than 1 % of who is in a group is no proxy worth acting on, however certain."""
-FOUR_FIFTHS = 0.8
-"""Adverse impact ratio below which US guidance looks closer (Uniform Guidelines on Employee Selection Procedures, 1978)."""
 TOP_SHARE = 0.1
 BINS = 10
 FEWEST_OF_LEVEL = 20

@@ -14,7 +14,7 @@ from training.data import Data, Floats, Mask
 from training.interval import REFITS, Fitted, spread
 from training.metrics import policy_draws
 from training.scorer import Scorer
-from training.scorer_spec import ScorerSpec, design
+from training.scorer_spec import SCHEMA_VERSION, ScorerSpec, design
 from training.search import Trial, folds, measured, out_of_fold, search
 
 FOLDS = 4
@@ -120,7 +120,7 @@ def _scorer(data: Data, x: Floats, pair: tuple[Fitted, Fitted], settings: Settin
     alpha_severity = _alpha_severity(data, ln_severity)
     knots, sd = _interval(data, x, pair, settings.seed)
     spec = ScorerSpec(
-        schema_version=2, coverage=data.coverage, currency=data.currency, feature_version=data.version,
+        schema_version=SCHEMA_VERSION, coverage=data.coverage, currency=data.currency, feature_version=data.version,
         features=data.features, frequency_base_margin=pair[0].base_margin, severity_base_margin=pair[1].base_margin,
         alpha_frequency=alpha_frequency, alpha_severity=alpha_severity, recalibration=recalibration,
         base=float(np.average(ln_frequency + ln_severity, weights=e)),

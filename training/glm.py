@@ -124,18 +124,6 @@ def fit_gam(family: Any, x: Floats, categories: npt.NDArray[np.bool_], y: Floats
     return Glm(model, mean, sd, kept, pd.DataFrame(), splines)
 
 
-def quasi_poisson(model: Any, design: pd.DataFrame, y: Floats, weight: Floats) -> tuple[float, float, float]:
-    """(null deviance, residual deviance, dispersion) of a Poisson GLM; dispersion is Pearson's chi-squared over degrees of
-    freedom, what a quasi-Poisson's standard errors are scaled by (McCullagh, Nelder 1989, section 4.5)."""
-    from training.metrics import poisson_unit_deviance
-
-    claims, expected = y * weight, np.asarray(model.predict(design), dtype=float) * weight
-    null = claims.sum() / weight.sum() * weight
-    pearson = float(((claims - expected) ** 2 / expected).sum())
-    residual = float(poisson_unit_deviance(claims, expected).sum())
-    return float(poisson_unit_deviance(claims, null).sum()), residual, pearson / (len(y) - design.shape[1] - 1)
-
-
 def _scale(x: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Mean and standard deviation of each feature where it is known, and whether it varies."""
     known = np.isfinite(x)

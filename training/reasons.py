@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lake.price import MAX_REASONS
 from training.scorer_spec import FeatureSpec
 
 Floats = npt.NDArray[np.float64]
 
-MAX_REASONS = 4
 MIN_REASON = 0.005
 """Contributions below half a percent of the price are not worth a sentence; they stay in `others`."""
 DECIMALS = 9

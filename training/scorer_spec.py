@@ -1,7 +1,7 @@
 """What a score is made from besides the two boosters, and the matrix that they see."""
 
 import re
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from training.text import as_text
 
 Floats = npt.NDArray[np.float64]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 2
 """Of ScorerSpec: raised when a file of before would be read wrongly."""
 WHOLE = re.compile(r"^(-?\d+)\.0$")
 NUMBER, CATEGORY = "q", "c"

@@ -17,11 +17,6 @@ from transforms.drive_cells import CELLS, cells_of
 from transforms.drive_rows import OUTPUT, rows_of, track_of
 from transforms.trip_sums import drives_of
 
-INPUT = (
-    "source", "device_id", "event_ts", "record_id", "received_ts", "lat", "lon", "speed_mps", "accel_lon_mps2",
-    "accel_lat_mps2", "posted_limit_mps", "phone_use", "ignition", "accuracy_m", "hdop", "firmware",
-)  # fmt: skip
-"""Columns of bronze.points that trips and events are made from."""
 CHUNK_ROWS = 300_000
 """Arrays of this length stay in the processor's cache for the most part, and make numpy's overhead a call small."""
 ID_DIGITS = 15
@@ -30,7 +25,7 @@ HEX = 16
 
 
 def drives(points: DataFrame, sources: Mapping[str, DrivingRules], *, cells: bool = False) -> DataFrame:
-    """One row a trip, with its events nested, from points (INPUT columns of bronze.points) in any order: OUTPUT.
+    """One row a trip, with its events nested, from points (rows of bronze.points) in any order: OUTPUT.
 
     With `cells` there is also what lookups of roads and weather are asked for: CELLS.
 

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lake.feature import DAY_TERMS, VA
-from lake.features import WINDOW_COUNTS, Feature
+from lake.features import Feature
 from transforms.policy_days import driven, with_counted_device, with_vehicle
 
 FIRST_AND_LAST = ("start_ts", "end_ts")
@@ -54,11 +54,6 @@ def total(name: str | None, values: Iterable[int | None]) -> int | None:
     if not known:
         return None
     return max(known) if name == "span_days" else sum(known)
-
-
-def is_window_count(name: str) -> bool:
-    """Whether a term is a count of days instead of a column of gold.policy_days."""
-    return name in WINDOW_COUNTS
 
 
 def trips_of_days(trips: DataFrame, devices: DataFrame, vehicle_id: str, dates: Sequence[dt.date]) -> DataFrame:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from lake.driving import DrivingRules
+from lake.event_rules import KMH_PER_MPS
+from lake.va import ACCEL_EDGES_MPS2, SPEED_EDGES_KMH
 from transforms.acceleration import calibrated, factors_by_firmware
 from transforms.cleaning import MS_PER_S, Cleaned, clean, stretches
 from transforms.runs import Motion, Runs, find_runs
@@ -14,14 +16,10 @@ from transforms.steps import Steps, steps_of
 from transforms.track import Flags, Floats, Ints, Small, Track, begins
 
 QUARTER_MS = 900_000
-SPEED_EDGES_KMH = np.array([10.0 * k for k in range(13)] + [200.0])
-ACCEL_EDGES_MPS2 = np.array([-4.0, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 4.0])
-"""Of the v-a heat map (Wuethrich 2017, Covariate selection from telematics car driving data)."""
 VA_SPEEDS, VA_ACCELS = len(SPEED_EDGES_KMH) - 1, len(ACCEL_EDGES_MPS2) - 1
 AGREES_FROM_MM = 500_000
 """Below 500 m the noise of two positions makes up the ratio of the two distances."""
 QUALITY_DIGITS = 4
-KMH_PER_MPS = 3.6
 
 
 @dataclass(frozen=True)

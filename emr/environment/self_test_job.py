@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 HERE = Path.cwd()
-PACKAGES = ("lake", "transforms", "expectations", "training", "registry", "monitoring", "jobs", "simulator")
+PACKAGES = ("lake", "transforms", "expectations", "training", "registry", "monitoring", "jobs", "simulator", "emr")
 
 
 def modules() -> list[str]:

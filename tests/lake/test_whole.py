@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from lake.delta_names import LOG
 from lake.stored import Stored
-from lake.whole import LOG, TableFiles
+from lake.whole import TableFiles
 
 CHECKPOINTS = (4, 8)
 VERSIONS = 11

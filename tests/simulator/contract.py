@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-TRIP_GAP_S, STEP_S, JUMP_MPS, MERGE_S = 300, 10, 70.0, 2
+TRIP_GAP_S, STEP_S, MERGE_S = 300, 10, 2
 LADDER = (2.68, 3.13, 3.58, 4.47, 5.36, 6.26)
 MIN_SPEED_MPS, TOLERANCE_MPS, MOVING_MPS = 10 / 3.6, 5 / 3.6, 1.0
 EARTH_M = 6_371_008.8

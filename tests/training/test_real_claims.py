@@ -2,17 +2,21 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
 from lake.conf import CONF_FOLDER
 from tests.conftest import ROOT
 from training.fitting import Progress, Settings, fit_data
-from training.glm import quasi_poisson
+from training.metrics import poisson_unit_deviance
 from training.spec import load_spec
 from training.table import prepare_table
+
+Floats = npt.NDArray[np.float64]
 
 DATA = Path(os.environ.get("TELEMATICS_DATA", ROOT.parent / "shared" / "data"))
 
@@ -22,6 +26,16 @@ def public(name: str) -> pd.DataFrame:
     if not path.is_file():
         pytest.skip(f"no {name} in {DATA}: set TELEMATICS_DATA")
     return pd.read_parquet(path)
+
+
+def quasi_poisson(model: Any, design: pd.DataFrame, y: Floats, weight: Floats) -> tuple[float, float, float]:
+    """(null deviance, residual deviance, dispersion) of a Poisson GLM; dispersion is Pearson's chi-squared over degrees of
+    freedom, what a quasi-Poisson's standard errors are scaled by (McCullagh, Nelder 1989, section 4.5)."""
+    claims, expected = y * weight, np.asarray(model.predict(design), dtype=float) * weight
+    null = claims.sum() / weight.sum() * weight
+    pearson = float(((claims - expected) ** 2 / expected).sum())
+    residual = float(poisson_unit_deviance(claims, expected).sum())
+    return float(poisson_unit_deviance(claims, null).sum()), residual, pearson / (len(y) - design.shape[1] - 1)
 
 
 def test_quasi_poisson_of_ausprivauto0405_is_the_published_one() -> None:

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lake.errors import GateFailed, LakeError
+from lake.price import MAX_REASONS
 from tests.training.given import the_frame, trained
 from training.explainer import Explainer
-from training.reasons import MAX_REASONS
 from training.scorer import FREQUENCY_FILE, OUTPUTS, SEVERITY_FILE, SPEC_FILE, Scorer
 
 
