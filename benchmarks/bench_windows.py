@@ -16,7 +16,7 @@ from lake.delta import Lake
 from lake.session import spark_session
 from transforms.window_steps import differing
 
-POLICIES = int(os.environ.get("TELEMATICS_BENCH_POLICIES", "100000"))
+POLICIES = int(os.environ.get("TELEMATICS_BENCH_WINDOW_POLICIES", "100000"))
 EARLY, LATE = 400, 430
 """Nights of the book, whose first day is day 0."""
 ROUNDS = 2
