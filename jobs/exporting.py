@@ -65,8 +65,9 @@ def _table(lake: str) -> DeltaTable:
 
 def _ordered(table: DeltaTable, date: dt.date) -> pa.RecordBatchReader:
     """Sorted by DuckDB, which spills where memory is short."""
-    # times are read in the session's zone, which is the machine's
-    database = duckdb.connect(config={"TimeZone": "UTC"})
+    database = duckdb.connect()
+    # else the machine's zone is that of times
+    database.execute("SET TimeZone = 'UTC'")
     database.register("scores", table.to_pyarrow_dataset(partitions=[("score_date", "=", f"{date}")]))
     columns = ", ".join(f'"{c.name}"' for c in SCORES.columns)
     order = ", ".join(ORDER)
