@@ -7,14 +7,16 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
-from lake.masking import without_secrets
+from lake.masking import LEAST, MASK, without_secrets
 from monitoring.alerting import Alert
 
 TIMEOUT_S = 10
@@ -168,13 +170,20 @@ def _post(address: str, body: dict[str, Any]) -> None:
 
     try:
         answer = requests.post(address, json=body, timeout=TIMEOUT_S)
-    except (requests.ConnectionError, requests.Timeout) as e:
-        # its text names the address, which is a secret
-        raise _Busy(f"{type(e).__name__}") from None
+    except Exception as e:
+        # its text may name the address, which is a secret
+        may_pass = isinstance(e, requests.ConnectionError | requests.Timeout)
+        raise (_Busy if may_pass else EnvironmentProblem)(type(e).__name__) from None
     if answer.status_code == RATE_LIMITED or answer.status_code >= SERVER_ERROR:
         raise _Busy(f"HTTP {answer.status_code}")
     if not answer.ok:
-        raise Refused(f"HTTP {answer.status_code}: {answer.text[:100]}")
+        raise Refused(f"HTTP {answer.status_code}: {_without(address, body, answer.text)[:100]}")
+
+
+def _without(address: str, body: dict[str, Any], said: str) -> str:
+    """What a server answered, which may quote what it was asked, without the address and the key."""
+    secrets = (address, urlsplit(address).path, str(body.get("routing_key", "")))
+    return reduce(lambda text, secret: text.replace(secret, MASK), (x for x in secrets if len(x) >= LEAST), said)
 
 
 @dataclass(frozen=True)

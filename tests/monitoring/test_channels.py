@@ -49,11 +49,12 @@ def resent(one: Message, channels: Channels) -> tuple[Message, list[Complaint]]:
 
 
 class Listener:
-    """An HTTP server that keeps what it is sent and answers with the statuses it is given, then 200."""
+    """An HTTP server that keeps what it is sent and answers with the statuses it is given, then 200; its text is `quote`."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, bytes]] = []
         self.answers: list[int] = []
+        self.quote = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +62,7 @@ class Listener:
                 outer.got.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(outer.answers.pop(0) if outer.answers else 200)
                 self.end_headers()
+                self.wfile.write(outer.quote.encode())
 
             do_POST = do_PUT = _take
 
