@@ -51,8 +51,7 @@ def tell_stopped(conf: Conf, night: Stopped) -> list[Complaint]:
     rules = _readable_rules(conf)
     found = decide(rules.each(), signals(night, rules.limits), [], _readable_silences(conf), night.date, [])
     firing = [replace(a, owed=addressees(a, conf.alerts.channels)) for a in found if a.state == "firing"]
-    _, complaints = send([_message(conf, night.date, firing)], conf.alerts.channels)
-    return complaints + expose(conf, night)
+    return send([_message(conf, night.date, firing)], conf.alerts.channels)[1]
 
 
 def _readable_rules(conf: Conf) -> Alerts:

@@ -11,6 +11,7 @@ from jobs import page_facts as facts
 from jobs import page_models as about
 from jobs.alerting import expose, raise_alerts
 from jobs.context import JobContext, JobResult
+from lake.conf import Conf
 from lake.errors import Complaint, LakeError
 from lake.storage import fetch, keep
 from lake.stored import Stored
@@ -37,7 +38,18 @@ def run(ctx: JobContext) -> JobResult:
     keep(reports, kept)
     found = verdict(night)
     detail = {"light": found.light, "page": str(folder_of(reports, ctx.date) / PAGE)}
-    return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose(ctx.conf, night)))
+    return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose_newest(ctx.conf, night)))
+
+
+def is_newest(conf: Conf, date: dt.date) -> bool:
+    """Whether no later night has a page, be it one that stopped or that cannot be read."""
+    pages = (conf.reports_path / "nights").glob(f"????-??-??/{DATA}")
+    return max((path.parent.name for path in pages), default="") <= f"{date}"
+
+
+def expose_newest(conf: Conf, night: Drawn) -> list[Complaint]:
+    """Metrics of the last night: what runs an older one again, or takes its scores back, leaves them as they are."""
+    return expose(conf, night) if is_newest(conf, night.date) else []
 
 
 def collect(ctx: JobContext, reports: Path) -> Night:
