@@ -7,10 +7,9 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext
-from jobs.nights import read_nights
+from jobs.nights import WITHDRAWAL, Nights, read_nights
 from jobs.silences import silences
 from lake.conf import CONF_FOLDER, Conf
-from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
 from lake.log import note
 from lake.masking import without_secrets
@@ -19,11 +18,14 @@ from monitoring.alerting import Alert, Past, Silence, decide
 from monitoring.channels import Message, addressees, send
 from monitoring.metrics import metrics, to_gateway, to_textfile
 from monitoring.night import Night, Raised
+from monitoring.owing import Kept, owing
 from monitoring.rules import Alerts, load_rules
 from monitoring.signals import signals
 from monitoring.stopped import Stopped
 
 TABLE = "gold.alerts"
+PAGE = "page"
+"""The job that tells."""
 LONGEST_DAYS = 60
 """How far back a rule may look; nights that ran late are still among its last ones."""
 RESENT_DAYS = 7
@@ -36,10 +38,11 @@ def raise_alerts(ctx: JobContext, night: Night) -> tuple[Night, list[Complaint]]
     A channel is sent what it has not taken yet of this night, and of the RESENT_DAYS before it. The table is written after
     the sending: a kill between the two sends again, never not at all. Raises ConfigError where alerts.yaml is not right.
     """
-    rules, kept = load_rules(ctx.conf.alerts_path), _kept(ctx)
-    nights = _not_taken(ctx, kept) | {ctx.date: _owing(ctx, _decided(ctx, night, rules, kept), kept)}
+    rules, kept, known = load_rules(ctx.conf.alerts_path), _kept(ctx), read_nights(ctx.lake)
+    found = owing(_decided(ctx, night, rules, kept, known), _told(ctx, kept, known), ctx.conf.alerts.channels)
+    nights = _not_taken(ctx, kept) | {ctx.date: found}
     told, complaints = send([_message(ctx.conf, date, alerts) for date, alerts in nights.items()], ctx.conf.alerts.channels)
-    if any(nights.values()) or any(r["score_date"] == ctx.date for r in kept):
+    if any(nights.values()) or any(k.date == ctx.date for k in kept):
         dates = ", ".join(f"DATE'{date}'" for date in nights)
         ctx.lake.publish(TABLE, _rows(ctx, told), f"score_date IN ({dates})", ctx.gate)
     raised = [Raised(**{k: v for k, v in vars(a).items() if k in Raised.model_fields}) for a in told[-1].alerts]
@@ -90,44 +93,42 @@ def _why(failure: Exception) -> str:
     return without_secrets(said or f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}")
 
 
-def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Row]) -> list[Alert]:
-    past = [Past(r["score_date"], r["rule"], r["subject"]) for r in kept if r["state"] != "suppressed"]
+def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Kept], known: Nights) -> list[Alert]:
+    past = [Past(k.date, k.alert.rule, k.alert.subject) for k in kept if k.alert.state != "suppressed"]
     quiet = [k.silence for k in silences(ctx.conf)]
-    published = [d for d in read_nights(ctx.lake).published if d < ctx.date]
+    published = [d for d in known.published if d < ctx.date]
     return decide(rules.each(), signals(night, rules.limits), past, quiet, ctx.date, published)
 
 
-def _owing(ctx: JobContext, found: list[Alert], kept: list[Row]) -> list[Alert]:
-    """Firing alerts with the channels that are to get them: all that there are, or those that did not take it before."""
-    channels = ctx.conf.alerts.channels
-    told = {(r["rule"], r["subject"]): r["owed"] or () for r in kept if r["score_date"] == ctx.date and r["state"] == "firing"}
-    due = ((a, told.get((a.rule, a.subject)), addressees(a, channels)) for a in found)
-    return [
-        replace(a, owed=tuple(x for x in names if before is None or x in before)) if a.state == "firing" else a
-        for a, before, names in due
-    ]
+def _told(ctx: JobContext, kept: list[Kept], known: Nights) -> list[Alert]:
+    """What an earlier run of the night told; nothing where its scores were withdrawn since: these are others."""
+    withdrawn, told = (known.finished_at.get((ctx.date, job)) for job in (WITHDRAWAL, PAGE))
+    if withdrawn is not None and (told is None or told < withdrawn):
+        return []
+    return [k.alert for k in kept if k.date == ctx.date]
 
 
-def _not_taken(ctx: JobContext, kept: list[Row]) -> dict[dt.date, list[Alert]]:
+def _not_taken(ctx: JobContext, kept: list[Kept]) -> dict[dt.date, list[Alert]]:
     """All alerts of the nights just before, of which a channel that there is has not taken one; the oldest first."""
     nights: dict[dt.date, list[Alert]] = {}
-    for row in sorted(kept, key=lambda r: r["score_date"]):
-        if ctx.date - dt.timedelta(days=RESENT_DAYS) <= row["score_date"] < ctx.date:
-            nights.setdefault(row["score_date"], []).append(_alert(row, ctx.conf.alerts.channels))
+    for k in sorted(kept, key=lambda k: k.date):
+        if ctx.date - dt.timedelta(days=RESENT_DAYS) <= k.date < ctx.date:
+            there_are = addressees(k.alert, ctx.conf.alerts.channels)
+            alert = replace(k.alert, owed=tuple(x for x in there_are if x in k.alert.owed))
+            nights.setdefault(k.date, []).append(alert)
     return {date: alerts for date, alerts in nights.items() if any(a.owed for a in alerts)}
 
 
-def _alert(row: Row, channels: Channels) -> Alert:
-    given = {f.name: row[f.name] for f in fields(Alert)}
-    alert = Alert(**given | {"why": row["why"] or "", "owed": ()})
-    return replace(alert, owed=tuple(x for x in addressees(alert, channels) if x in (row["owed"] or ())))
-
-
-def _kept(ctx: JobContext) -> list[Row]:
+def _kept(ctx: JobContext) -> list[Kept]:
     """Alerts of this night, where it ran before, and of those before it; none of later ones."""
     since = ctx.date - dt.timedelta(days=LONGEST_DAYS)
     lately = F.col("score_date").between(F.lit(since), F.lit(ctx.date))
-    return ctx.lake.read(TABLE).where(lately).collect()
+    return [Kept(r["score_date"], _alert(r)) for r in ctx.lake.read(TABLE).where(lately).collect()]
+
+
+def _alert(row: Row) -> Alert:
+    given = {f.name: row[f.name] for f in fields(Alert)}
+    return Alert(**given | {"why": row["why"] or "", "owed": tuple(row["owed"] or ())})
 
 
 def _rows(ctx: JobContext, told: list[Message]) -> DataFrame:
