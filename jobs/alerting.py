@@ -14,14 +14,15 @@ from lake.errors import Complaint, EnvironmentProblem
 from lake.log import note
 from lake.masking import without_secrets
 from lake.tables import ALERTS
-from monitoring.alerting import Alert, Past, Silence, decide
+from monitoring.alerting import OVER, Alert, Past, Silence, decide
 from monitoring.channels import Message, addressees, send
 from monitoring.metrics import metrics, to_gateway, to_textfile
 from monitoring.night import Night, Raised
-from monitoring.owing import Kept, owing
+from monitoring.owing import Kept, ending, incidents, over, owed_still, owing
 from monitoring.rules import Alerts, load_rules
-from monitoring.signals import signals
+from monitoring.signals import STOPPED, signals
 from monitoring.stopped import Stopped
+from monitoring.without_model import ALL
 
 TABLE = "gold.alerts"
 PAGE = "page"
@@ -32,20 +33,26 @@ RESENT_DAYS = 7
 """How long a channel is tried again; it may be gone for good, and the pages have it all."""
 
 
-def raise_alerts(ctx: JobContext, night: Night) -> tuple[Night, list[Complaint]]:
-    """The night with its alerts, and what a channel did not take.
+def raise_alerts(
+    ctx: JobContext, night: Night, *, is_last: bool = True, had_stopped: bool = False
+) -> tuple[Night, list[Complaint]]:
+    """The night with its alerts, and what a channel did not take. PagerDuty's incidents are resolved where it is the last night;
+    `had_stopped`: its page is still that of an attempt that stopped.
 
     A channel is sent what it has not taken yet of this night, and of the RESENT_DAYS before it. The table is written after
     the sending: a kill between the two sends again, never not at all. Raises ConfigError where alerts.yaml is not right.
     """
     rules, kept, known = load_rules(ctx.conf.alerts_path), _kept(ctx), read_nights(ctx.lake)
     found = owing(_decided(ctx, night, rules, kept, known), _told(ctx, kept, known), ctx.conf.alerts.channels)
-    nights = _not_taken(ctx, kept) | {ctx.date: found}
+    stops = _stops(rules) if had_stopped or known.has_stopped(ctx.date) else []
+    nights = _not_taken(ctx, kept, incidents(found) if is_last else None)
+    nights[ctx.date] = _with_ends(ctx, found, kept, stops) if is_last else found
     told, complaints = send([_message(ctx.conf, date, alerts) for date, alerts in nights.items()], ctx.conf.alerts.channels)
     if any(nights.values()) or any(k.date == ctx.date for k in kept):
         dates = ", ".join(f"DATE'{date}'" for date in nights)
         ctx.lake.publish(TABLE, _rows(ctx, told), f"score_date IN ({dates})", ctx.gate)
-    raised = [Raised(**{k: v for k, v in vars(a).items() if k in Raised.model_fields}) for a in told[-1].alerts]
+    tonight = (vars(a) for a in told[-1].alerts if a.state != OVER)
+    raised = [Raised(**{k: v for k, v in a.items() if k in Raised.model_fields}) for a in tonight]
     return night.model_copy(update={"alerts": raised}), complaints
 
 
@@ -94,7 +101,7 @@ def _why(failure: Exception) -> str:
 
 
 def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Kept], known: Nights) -> list[Alert]:
-    past = [Past(k.date, k.alert.rule, k.alert.subject) for k in kept if k.alert.state != "suppressed"]
+    past = [Past(k.date, k.alert.rule, k.alert.subject) for k in kept if k.alert.state not in ("suppressed", OVER)]
     quiet = [k.silence for k in silences(ctx.conf)]
     published = [d for d in known.published if d < ctx.date]
     return decide(rules.each(), signals(night, rules.limits), past, quiet, ctx.date, published)
@@ -108,14 +115,16 @@ def _told(ctx: JobContext, kept: list[Kept], known: Nights) -> list[Alert]:
     return [k.alert for k in kept if k.date == ctx.date]
 
 
-def _not_taken(ctx: JobContext, kept: list[Kept]) -> dict[dt.date, list[Alert]]:
+def _with_ends(ctx: JobContext, found: list[Alert], kept: list[Kept], stops: list[Alert]) -> list[Alert]:
+    return ending(found, [*over(found, kept, ctx.date, ctx.previous), *stops], ctx.conf.alerts.channels)
+
+
+def _not_taken(ctx: JobContext, kept: list[Kept], burning: set[str] | None) -> dict[dt.date, list[Alert]]:
     """All alerts of the nights just before, of which a channel that there is has not taken one; the oldest first."""
     nights: dict[dt.date, list[Alert]] = {}
     for k in sorted(kept, key=lambda k: k.date):
         if ctx.date - dt.timedelta(days=RESENT_DAYS) <= k.date < ctx.date:
-            there_are = addressees(k.alert, ctx.conf.alerts.channels)
-            alert = replace(k.alert, owed=tuple(x for x in there_are if x in k.alert.owed))
-            nights.setdefault(k.date, []).append(alert)
+            nights.setdefault(k.date, []).append(owed_still(k.alert, ctx.conf.alerts.channels, burning))
     return {date: alerts for date, alerts in nights.items() if any(a.owed for a in alerts)}
 
 
@@ -131,8 +140,17 @@ def _alert(row: Row) -> Alert:
     return Alert(**given | {"why": row["why"] or "", "owed": tuple(row["owed"] or ())})
 
 
+def _stops(rules: Alerts) -> list[Alert]:
+    """What was told of a night that stopped: nothing of it is kept."""
+    text = "a night stopped, and one is published since"
+    stops = (r for r in rules.each() if r.measure == STOPPED and r.severity == "critical")
+    return [Alert(r.name, ALL, r.severity, r.owner, r.runbook, OVER, text, 1, None, None) for r in stops]
+
+
 def _rows(ctx: JobContext, told: list[Message]) -> DataFrame:
-    rows = [tuple({"score_date": m.date, **vars(a)}[c.name] for c in ALERTS.columns) for m in told for a in m.alerts]
+    """For the table; what PagerDuty has resolved is nobody's any more."""
+    kept = ((m.date, a) for m in told for a in m.alerts if a.owed or a.state != OVER)
+    rows = [tuple({"score_date": date, **vars(a)}[c.name] for c in ALERTS.columns) for date, a in kept]
     return ctx.spark.createDataFrame(rows, ALERTS.schema).coalesce(1)
 
 

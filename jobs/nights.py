@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
@@ -37,6 +37,8 @@ class Nights:
     finished_at: dict[tuple[dt.date, str], dt.datetime]
     withdrawn: frozenset[dt.date] = frozenset()
     """Dates whose scores were withdrawn and not made again."""
+    failed: dict[dt.date, dt.datetime] = field(default_factory=dict)
+    """When an attempt at a job of the date failed last."""
 
     def previous(self, date: dt.date) -> dt.date | None:
         """The last published night before `date`."""
@@ -60,6 +62,12 @@ class Nights:
         """Why the date's scores are withdrawn, and by whom; None where they are not."""
         detail = self.details[(date, WITHDRAWAL)] if date in self.withdrawn else None
         return None if detail is None else f"{detail['reason']} ({detail['by']})"
+
+    def has_stopped(self, date: dt.date) -> bool:
+        """Whether a job failed in the night, in the published one before it, or in another since that was published."""
+        before = self.previous(date)
+        since = None if before is None else self.finished_at[(before, PUBLICATION)]
+        return any(before is None or since is None or d >= before or at > since for d, at in self.failed.items())
 
     def remaining(self, date: dt.date) -> tuple[str, ...]:
         """Jobs of the night that have not finished, in order: from the first unfinished one on."""
@@ -111,7 +119,8 @@ def read_nights(lake: Lake) -> Nights:
     finished = {date: standing(date, newest) for date in {row["night_date"] for row in rows}}
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
     ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
-    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows))
+    failed = {r["night_date"]: r["started_at"] for r in sorted(rows, key=lambda r: r["started_at"]) if r["status"] == "failed"}
+    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows), failed)
 
 
 def withdrawn(rows: Iterable[Any]) -> frozenset[dt.date]:

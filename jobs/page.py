@@ -32,7 +32,8 @@ def run(ctx: JobContext) -> JobResult:
     fetch(kept, reports, DATA)  # a driver that is made anew for each night draws the list of all nights
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
-    night, complaints = raise_alerts(ctx, collect(ctx, reports))
+    is_last, had_stopped = is_newest(ctx.conf, ctx.date), _has_stopped(reports, ctx.date)
+    night, complaints = raise_alerts(ctx, collect(ctx, reports), is_last=is_last, had_stopped=had_stopped)
     put(reports, ctx.date, DATA, night.model_dump_json(indent=1))
     complaints += draw(reports, ctx.date)
     keep(reports, kept)
@@ -131,6 +132,14 @@ def read_page(path: Path) -> Drawn | None:
     except (OSError, ValidationError) as e:
         why = e.errors()[0]["msg"] if isinstance(e, ValidationError) else e.strerror
         raise LakeError(f"{path} cannot be read: {why}") from e
+
+
+def _has_stopped(reports: Path, date: dt.date) -> bool:
+    """Whether the page there is is of a night that stopped; what stops it before its first job has no row in gold.nights."""
+    try:
+        return isinstance(read_page(folder_of(reports, date) / DATA), Stopped)
+    except LakeError:
+        return False
 
 
 def _warnings(docs: Path) -> list[str]:
