@@ -7,42 +7,52 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.context import JobContext
-from jobs.nights import read_nights
+from jobs.nights import WITHDRAWAL, Nights, read_nights
 from jobs.silences import silences
 from lake.conf import CONF_FOLDER, Conf
-from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
 from lake.log import note
 from lake.masking import said, without_secrets
 from lake.tables import ALERTS
-from monitoring.alerting import Alert, Past, Silence, decide
+from monitoring.alerting import OVER, Alert, Past, Silence, decide
 from monitoring.channels import Message, addressees, send
 from monitoring.metrics import metrics, to_gateway, to_textfile
 from monitoring.night import Night, Raised
+from monitoring.owing import Kept, ending, incidents, over, owed_still, owing
 from monitoring.rules import Alerts, load_rules
-from monitoring.signals import signals
+from monitoring.signals import STOPPED, signals
 from monitoring.stopped import Stopped
+from monitoring.without_model import ALL
 
 TABLE = "gold.alerts"
+PAGE = "page"
+"""The job that tells."""
 LONGEST_DAYS = 60
 """How far back a rule may look; nights that ran late are still among its last ones."""
 RESENT_DAYS = 7
 """How long a channel is tried again; it may be gone for good, and the pages have it all."""
 
 
-def raise_alerts(ctx: JobContext, night: Night) -> tuple[Night, list[Complaint]]:
-    """The night with its alerts, and what a channel did not take.
+def raise_alerts(
+    ctx: JobContext, night: Night, *, is_last: bool = True, had_stopped: bool = False
+) -> tuple[Night, list[Complaint]]:
+    """The night with its alerts, and what a channel did not take. PagerDuty's incidents are resolved where it is the last night;
+    `had_stopped`: its page is still that of an attempt that stopped.
 
     A channel is sent what it has not taken yet of this night, and of the RESENT_DAYS before it. The table is written after
     the sending: a kill between the two sends again, never not at all. Raises ConfigError where alerts.yaml is not right.
     """
-    rules, kept = load_rules(ctx.conf.alerts_path), _kept(ctx)
-    nights = _not_taken(ctx, kept) | {ctx.date: _owing(ctx, _decided(ctx, night, rules, kept), kept)}
+    rules, kept, known = load_rules(ctx.conf.alerts_path), _kept(ctx), read_nights(ctx.lake)
+    found = owing(_decided(ctx, night, rules, kept, known), _told(ctx, kept, known), ctx.conf.alerts.channels)
+    stops = _stops(rules) if had_stopped or known.has_stopped(ctx.date) else []
+    nights = _not_taken(ctx, kept, incidents(found) if is_last else None)
+    nights[ctx.date] = _with_ends(ctx, found, kept, stops) if is_last else found
     told, complaints = send([_message(ctx.conf, date, alerts) for date, alerts in nights.items()], ctx.conf.alerts.channels)
-    if any(nights.values()) or any(r["score_date"] == ctx.date for r in kept):
+    if any(nights.values()) or any(k.date == ctx.date for k in kept):
         dates = ", ".join(f"DATE'{date}'" for date in nights)
         ctx.lake.publish(TABLE, _rows(ctx, told), f"score_date IN ({dates})", ctx.gate)
-    raised = [Raised(**{k: v for k, v in vars(a).items() if k in Raised.model_fields}) for a in told[-1].alerts]
+    tonight = (vars(a) for a in told[-1].alerts if a.state != OVER)
+    raised = [Raised(**{k: v for k, v in a.items() if k in Raised.model_fields}) for a in tonight]
     return night.model_copy(update={"alerts": raised}), complaints
 
 
@@ -51,8 +61,7 @@ def tell_stopped(conf: Conf, night: Stopped) -> list[Complaint]:
     rules = _readable_rules(conf)
     found = decide(rules.each(), signals(night, rules.limits), [], _readable_silences(conf), night.date, [])
     firing = [replace(a, owed=addressees(a, conf.alerts.channels)) for a in found if a.state == "firing"]
-    _, complaints = send([_message(conf, night.date, firing)], conf.alerts.channels)
-    return complaints + expose(conf, night)
+    return send([_message(conf, night.date, firing)], conf.alerts.channels)[1]
 
 
 def _readable_rules(conf: Conf) -> Alerts:
@@ -92,48 +101,57 @@ def _why(failure: Exception) -> str:
     return without_secrets(system) if system else f"{type(failure).__name__}: {said(failure)}"
 
 
-def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Row]) -> list[Alert]:
-    past = [Past(r["score_date"], r["rule"], r["subject"]) for r in kept if r["state"] != "suppressed"]
+def _decided(ctx: JobContext, night: Night, rules: Alerts, kept: list[Kept], known: Nights) -> list[Alert]:
+    past = [Past(k.date, k.alert.rule, k.alert.subject) for k in kept if k.alert.state not in ("suppressed", OVER)]
     quiet = [k.silence for k in silences(ctx.conf)]
-    published = [d for d in read_nights(ctx.lake).published if d < ctx.date]
+    published = [d for d in known.published if d < ctx.date]
     return decide(rules.each(), signals(night, rules.limits), past, quiet, ctx.date, published)
 
 
-def _owing(ctx: JobContext, found: list[Alert], kept: list[Row]) -> list[Alert]:
-    """Firing alerts with the channels that are to get them: all that there are, or those that did not take it before."""
-    channels = ctx.conf.alerts.channels
-    told = {(r["rule"], r["subject"]): r["owed"] or () for r in kept if r["score_date"] == ctx.date and r["state"] == "firing"}
-    due = ((a, told.get((a.rule, a.subject)), addressees(a, channels)) for a in found)
-    return [
-        replace(a, owed=tuple(x for x in names if before is None or x in before)) if a.state == "firing" else a
-        for a, before, names in due
-    ]
+def _told(ctx: JobContext, kept: list[Kept], known: Nights) -> list[Alert]:
+    """What an earlier run of the night told; nothing where its scores were withdrawn since: these are others."""
+    withdrawn, told = (known.finished_at.get((ctx.date, job)) for job in (WITHDRAWAL, PAGE))
+    if withdrawn is not None and (told is None or told < withdrawn):
+        return []
+    return [k.alert for k in kept if k.date == ctx.date]
 
 
-def _not_taken(ctx: JobContext, kept: list[Row]) -> dict[dt.date, list[Alert]]:
+def _with_ends(ctx: JobContext, found: list[Alert], kept: list[Kept], stops: list[Alert]) -> list[Alert]:
+    return ending(found, [*over(found, kept, ctx.date, ctx.previous), *stops], ctx.conf.alerts.channels)
+
+
+def _not_taken(ctx: JobContext, kept: list[Kept], burning: set[str] | None) -> dict[dt.date, list[Alert]]:
     """All alerts of the nights just before, of which a channel that there is has not taken one; the oldest first."""
     nights: dict[dt.date, list[Alert]] = {}
-    for row in sorted(kept, key=lambda r: r["score_date"]):
-        if ctx.date - dt.timedelta(days=RESENT_DAYS) <= row["score_date"] < ctx.date:
-            nights.setdefault(row["score_date"], []).append(_alert(row, ctx.conf.alerts.channels))
+    for k in sorted(kept, key=lambda k: k.date):
+        if ctx.date - dt.timedelta(days=RESENT_DAYS) <= k.date < ctx.date:
+            nights.setdefault(k.date, []).append(owed_still(k.alert, ctx.conf.alerts.channels, burning))
     return {date: alerts for date, alerts in nights.items() if any(a.owed for a in alerts)}
 
 
-def _alert(row: Row, channels: Channels) -> Alert:
-    given = {f.name: row[f.name] for f in fields(Alert)}
-    alert = Alert(**given | {"why": row["why"] or "", "owed": ()})
-    return replace(alert, owed=tuple(x for x in addressees(alert, channels) if x in (row["owed"] or ())))
-
-
-def _kept(ctx: JobContext) -> list[Row]:
+def _kept(ctx: JobContext) -> list[Kept]:
     """Alerts of this night, where it ran before, and of those before it; none of later ones."""
     since = ctx.date - dt.timedelta(days=LONGEST_DAYS)
     lately = F.col("score_date").between(F.lit(since), F.lit(ctx.date))
-    return ctx.lake.read(TABLE).where(lately).collect()
+    return [Kept(r["score_date"], _alert(r)) for r in ctx.lake.read(TABLE).where(lately).collect()]
+
+
+def _alert(row: Row) -> Alert:
+    given = {f.name: row[f.name] for f in fields(Alert)}
+    return Alert(**given | {"why": row["why"] or "", "owed": tuple(row["owed"] or ())})
+
+
+def _stops(rules: Alerts) -> list[Alert]:
+    """What was told of a night that stopped: nothing of it is kept."""
+    text = "a night stopped, and one is published since"
+    stops = (r for r in rules.each() if r.measure == STOPPED and r.severity == "critical")
+    return [Alert(r.name, ALL, r.severity, r.owner, r.runbook, OVER, text, 1, None, None) for r in stops]
 
 
 def _rows(ctx: JobContext, told: list[Message]) -> DataFrame:
-    rows = [tuple({"score_date": m.date, **vars(a)}[c.name] for c in ALERTS.columns) for m in told for a in m.alerts]
+    """For the table; what PagerDuty has resolved is nobody's any more."""
+    kept = ((m.date, a) for m in told for a in m.alerts if a.owed or a.state != OVER)
+    rows = [tuple({"score_date": date, **vars(a)}[c.name] for c in ALERTS.columns) for date, a in kept]
     return ctx.spark.createDataFrame(rows, ALERTS.schema).coalesce(1)
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
@@ -38,6 +38,8 @@ class Nights:
     finished_at: dict[tuple[dt.date, str], dt.datetime]
     withdrawn: frozenset[dt.date] = frozenset()
     """Dates whose scores were withdrawn and not made again."""
+    failed: dict[dt.date, dt.datetime] = field(default_factory=dict)
+    """When an attempt at a job of the date failed last."""
 
     def previous(self, date: dt.date) -> dt.date | None:
         """The last published night before `date`."""
@@ -66,6 +68,12 @@ class Nights:
         """The newest night that was scored after the date's scores were withdrawn, and so compared with older ones."""
         later = (d for d, done in self.finished.items() if d > date and SCORE in done and d not in self.withdrawn)
         return max(later, default=None) if date in self.withdrawn else None
+
+    def has_stopped(self, date: dt.date) -> bool:
+        """Whether a job failed in the night, in the published one before it, or in another since that was published."""
+        before = self.previous(date)
+        since = None if before is None else self.finished_at[(before, PUBLICATION)]
+        return any(before is None or since is None or d >= before or at > since for d, at in self.failed.items())
 
     def remaining(self, date: dt.date) -> tuple[str, ...]:
         """Jobs of the night that have not finished, in order: from the first unfinished one on."""
@@ -117,7 +125,8 @@ def read_nights(lake: Lake) -> Nights:
     finished = {date: standing(date, newest) for date in {row["night_date"] for row in rows}}
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
     ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
-    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows))
+    failed = {r["night_date"]: r["started_at"] for r in sorted(rows, key=lambda r: r["started_at"]) if r["status"] == "failed"}
+    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows), failed)
 
 
 def withdrawn(rows: Iterable[Any]) -> frozenset[dt.date]:

@@ -32,12 +32,24 @@ def run(ctx: JobContext) -> JobResult:
     fetch_pages(ctx.conf, ctx.date)
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
-    night, complaints = raise_alerts(ctx, collect(ctx, reports))
+    is_last, had_stopped = is_newest(ctx.conf, ctx.date), _has_stopped(reports, ctx.date)
+    night, complaints = raise_alerts(ctx, collect(ctx, reports), is_last=is_last, had_stopped=had_stopped)
     put(reports, ctx.date, DATA, night.model_dump_json(indent=1))
     complaints += publish(ctx.conf, ctx.date)
     found = verdict(night)
     detail = {"light": found.light, "page": str(folder_of(reports, ctx.date) / PAGE)}
-    return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose(ctx.conf, night)))
+    return JobResult(0, f"{found.light}: {found.sentence}", detail, (*complaints, *expose_newest(ctx.conf, night)))
+
+
+def is_newest(conf: Conf, date: dt.date) -> bool:
+    """Whether no later night has a page, be it one that stopped or that cannot be read."""
+    pages = (conf.reports_path / "nights").glob(f"????-??-??/{DATA}")
+    return max((path.parent.name for path in pages), default="") <= f"{date}"
+
+
+def expose_newest(conf: Conf, night: Drawn) -> list[Complaint]:
+    """Metrics of the last night: what runs an older one again, or takes its scores back, leaves them as they are."""
+    return expose(conf, night) if is_newest(conf, night.date) else []
 
 
 def collect(ctx: JobContext, reports: Path) -> Night:
@@ -143,6 +155,14 @@ def read_page(path: Path) -> Drawn | None:
     except (OSError, ValidationError) as e:
         why = e.errors()[0]["msg"] if isinstance(e, ValidationError) else e.strerror
         raise LakeError(f"{path} cannot be read: {why}") from e
+
+
+def _has_stopped(reports: Path, date: dt.date) -> bool:
+    """Whether the page there is is of a night that stopped; what stops it before its first job has no row in gold.nights."""
+    try:
+        return isinstance(read_page(folder_of(reports, date) / DATA), Stopped)
+    except LakeError:
+        return False
 
 
 def _warnings(docs: Path) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from expectations.gate import QualityGate
-from jobs.alerting import tell_stopped
+from jobs.alerting import expose, tell_stopped
 from jobs.catalog import NAMES
 from jobs.causes import cause, foreseen
 from jobs.context import Gate
 from jobs.nights import SCORE, Nights, read_nights
 from jobs.nights_history import deadline, usual_minutes
-from jobs.page import DATA, Drawn, fetch_pages, folder_of, has_drift_report, has_site, publish, put, read_page
+from jobs.page import DATA, Drawn, fetch_pages, folder_of, has_drift_report, has_site, is_newest, publish, put, read_page
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import GateFailed, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
@@ -64,6 +64,7 @@ def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: 
             note("the stopped night", date=where.date, cause=complaint.what)
     except Exception as e:
         note("nobody could be told of the stopped night", date=where.date, cause=cause(e))
+    _expose(where.conf, night)
     # a date that nights would be left out before may be a slip of the hand, and its page would stay for good
     if lost is not None or not where.is_ours or isinstance(failure, NightsMissing):
         return
@@ -71,6 +72,18 @@ def tell(where: Where, failure: Exception, job: str | None = None, *, is_begun: 
         _write(where, night, is_gates=isinstance(failure, GateFailed))
     except Exception as e:
         note("the page of the stopped night could not be written", date=where.date, cause=cause(e))
+
+
+def _expose(conf: Conf, night: Stopped) -> None:
+    """Its metrics, unless pages say that a later night has its own: a red light too many is better than none."""
+    try:
+        fetch(conf.kept("_reports"), conf.reports_path, DATA)
+        is_last = is_newest(conf, night.date)
+    except Exception as e:
+        note("whether a later night has a page is not known", date=night.date, cause=cause(e))
+        is_last = True
+    for complaint in expose(conf, night) if is_last else ():
+        note("the stopped night", date=night.date, cause=complaint.what)
 
 
 def is_drawn(conf: Conf, date: dt.date) -> bool:

@@ -8,10 +8,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from jobs.alerting import expose
 from jobs.context import JobResult
 from jobs.nights import WITHDRAWAL, Attempt, read_nights, record
-from jobs.page import DATA, Drawn, fetch_pages, folder_of, publish, put, read_page, read_pages
+from jobs.page import DATA, Drawn, expose_newest, fetch_pages, folder_of, publish, put, read_page
 from jobs.stopped import as_recorded
 from lake.conf import Conf
 from lake.delta import Lake
@@ -83,9 +82,7 @@ def _mark_page(lake: Lake, conf: Conf, date: dt.date) -> list[Complaint]:
     marked = page.model_copy(update=_changes(lake, date, page))
     # keys that a newer deployment wrote stay
     put(reports, date, DATA, json.dumps(json.loads(path.read_text()) | marked.model_dump(mode="json"), indent=1))
-    complaints = publish(conf, date)
-    is_last = date == max(read_pages(reports)[0])
-    return [*complaints, *(expose(conf, marked) if is_last else ())]
+    return [*publish(conf, date), *expose_newest(conf, marked)]
 
 
 def _changes(lake: Lake, date: dt.date, page: Drawn) -> dict[str, Any]:

@@ -31,7 +31,9 @@ CONF_FOLDER = Path(conf.__file__).parent
 class Conf(BaseSettings):
     """Everything that differs between a laptop, staging and production."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="TELEMATICS_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="TELEMATICS_", env_nested_delimiter="__", hide_input_in_errors=True
+    )
 
     lake: Annotated[str, Field(description="lake root: a folder or s3://bucket/prefix")]
     landing: Landing

@@ -1,6 +1,7 @@
 """Sections of a configuration, but those of EMR: what stands below each key of conf/<env>.yml."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -75,7 +76,23 @@ class Registry(Section):
 
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 GATEWAY = r"^(https?://)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}(/\S*)?$"
-"""host:port, also with the scheme and a path."""
+"""host:port, also with the scheme and a path; never with a name and a password, for complaints have it."""
+
+
+def _web_address(address: str) -> str:
+    """Says nothing of what was given: it is a secret."""
+    try:
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and address.split() == [address]
+    except ValueError:
+        # its text quotes a part
+        is_one = False
+    if not is_one:
+        raise ValueError("no address: http:// or https://, then a host, and no space in it")
+    return address
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Channels(Section):
@@ -83,9 +100,9 @@ class Channels(Section):
 
     file: Annotated[str | None, Field(description="JSON lines are appended to it")] = None
     sns: Annotated[str | None, Field(pattern=r"^arn:aws[a-z-]*:sns:", description="ARN of a topic")] = None
-    webhook: Annotated[str | None, Field(description="address that takes Slack's messages")] = None
+    webhook: Annotated[WebAddress | None, Field(description="address that takes Slack's messages")] = None
     pagerduty_key: Annotated[str | None, Field(description="routing key of PagerDuty's events v2; for critical alerts")] = None
-    pagerduty: Annotated[str, Field(description="address of the events")] = PAGERDUTY_EVENTS
+    pagerduty: Annotated[WebAddress, Field(description="address of the events")] = PAGERDUTY_EVENTS
 
 
 class Alerting(Section):

@@ -9,7 +9,7 @@ LEAST = 8
 """Shorter values of variables are words that texts have for other reasons."""
 MAX_SAID = 200
 """Characters of an error in a longer line."""
-_NAMES = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY", re.IGNORECASE)
+_NAMES = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CHANNELS__(WEBHOOK|PAGERDUTY_KEY)$", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 _PARAMETER = re.compile(r"((?:password|passwd|secret|token|signature|credential)[\w-]*=)[^&\s;,'\")]+", re.IGNORECASE)
 _VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d+\.\d{4,}")
@@ -17,7 +17,7 @@ _VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d+\.\d{4,}")
 
 def without_secrets(text: str) -> str:
     """The text without what stands before @ in an address, passwords and tokens given as parameters, and the values of
-    environment variables that are named after secrets."""
+    environment variables that are named after secrets or have those of alerts."""
     for name, value in os.environ.items():
         if len(value) >= LEAST and _NAMES.search(name):
             text = text.replace(value, MASK)

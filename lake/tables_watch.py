@@ -128,7 +128,7 @@ ALERTS = Table(
         Column("subject", "string", "", "the column, source, file or segment it is about; all for the book", nullable=False),
         Column("severity", "string", "", "info, warning or critical", nullable=False),
         Column("owner", "string", "", "who has to look", nullable=False),
-        Column("state", "string", "", "firing, pending, suppressed or silenced; only firing ones are sent", nullable=False),
+        Column("state", "string", "", "firing: sent; pending, suppressed, silenced; over: only to be resolved", nullable=False),
         Column("text", "string", "", "what was seen, in original units", nullable=False),
         Column("nights", "int", "", "of the rule's last nights on which it was beyond, tonight included", nullable=False),
         Column("value", "double", "", "the figure"),

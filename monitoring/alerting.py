@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
-State = Literal["firing", "pending", "suppressed", "silenced"]
+State = Literal["firing", "pending", "suppressed", "silenced", "over"]
+OVER: State = "over"
+"""Of an alert of another night or run that PagerDuty is to resolve: it is none of tonight's."""
 EVERYTHING = ""
 """The subject of a silence that covers a rule as a whole."""
 

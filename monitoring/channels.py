@@ -7,14 +7,16 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from lake.conf_sections import Channels
 from lake.errors import Complaint, EnvironmentProblem
-from lake.masking import said
+from lake.masking import LEAST, MASK, said
 from monitoring.alerting import Alert
 
 TIMEOUT_S = 10
@@ -25,6 +27,7 @@ MAX_BODY = 30_000
 """Bytes of a message. SNS takes 256 KiB, Slack shows 40,000 characters, and nobody reads as much."""
 LISTED = 10
 """Alerts of a rule in a message."""
+PAGERDUTY, RESOLVED = "pagerduty", "pagerduty_resolve"
 MAX_DEDUP_KEY, MAX_SUMMARY = 255, 1024
 """Characters that PagerDuty takes."""
 RATE_LIMITED, SERVER_ERROR = 429, 500
@@ -56,10 +59,6 @@ class Message:
         )
         return replace(self, alerts=tuple(rest))
 
-    def key(self, alert: Alert) -> str:
-        """Says that two messages are about one thing, whatever the night."""
-        return f"{alert.rule}/{alert.subject}"[:MAX_DEDUP_KEY]
-
     @property
     def lines(self) -> list[str]:
         """One an alert, as long as a rule has not too many; then how many more each has."""
@@ -70,6 +69,11 @@ class Message:
         lines = [f"[{a.severity}] {a.rule}: {a.text} ({a.owner}; {a.runbook})" for a in shown]
         more = [f"and {n} more of {rule}, which are on the page" for rule, x in by_rule.items() if (n := len(x) - LISTED) > 0]
         return [*lines, *more]
+
+
+def incident(alert: Alert) -> str:
+    """PagerDuty's key: says that two events are about one thing, whatever the night."""
+    return f"{alert.rule}/{alert.subject}"[:MAX_DEDUP_KEY]
 
 
 def fitting(lines: Iterable[str]) -> list[str]:
@@ -107,7 +111,7 @@ def send(messages: Sequence[Message], channels: Channels) -> tuple[list[Message]
 
 def addressees(alert: Alert, channels: Channels) -> tuple[str, ...]:
     """The channels that there are for an alert, by the names that gold.alerts has. PagerDuty wakes people: critical ones only."""
-    given = (name for name, channel in CHANNELS.items() if getattr(channels, channel.setting))
+    given = (name for name, channel in CHANNELS.items() if name != RESOLVED and getattr(channels, channel.setting))
     return tuple(name for name in given if alert.severity == "critical" or not CHANNELS[name].critical_only)
 
 
@@ -158,8 +162,16 @@ def _to_pagerduty(message: Message, channels: Channels) -> None:
             "summary": f"{alert.rule}: {alert.text}"[:MAX_SUMMARY], "severity": alert.severity, "source": "telematics night",
             "custom_details": {"night": f"{message.date}", "owner": alert.owner, "runbook": alert.runbook},
         }  # fmt: skip
-        event = {"routing_key": channels.pagerduty_key, "event_action": "trigger", "dedup_key": message.key(alert)}
-        _post(channels.pagerduty, event | {"payload": payload})
+        _post(channels.pagerduty, _event(alert, channels, "trigger") | {"payload": payload})
+
+
+def _resolve(message: Message, channels: Channels) -> None:
+    for alert in message.alerts:
+        _post(channels.pagerduty, _event(alert, channels, "resolve"))
+
+
+def _event(alert: Alert, channels: Channels, action: str) -> dict[str, Any]:
+    return {"routing_key": channels.pagerduty_key, "event_action": action, "dedup_key": incident(alert)}
 
 
 @retry(stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.5, max=5), retry=retry_if_exception_type(_Busy), reraise=True)
@@ -168,13 +180,20 @@ def _post(address: str, body: dict[str, Any]) -> None:
 
     try:
         answer = requests.post(address, json=body, timeout=TIMEOUT_S)
-    except (requests.ConnectionError, requests.Timeout) as e:
-        # its text names the address, which is a secret
-        raise _Busy(f"{type(e).__name__}") from None
+    except Exception as e:
+        # its text may name the address, which is a secret
+        may_pass = isinstance(e, requests.ConnectionError | requests.Timeout)
+        raise (_Busy if may_pass else EnvironmentProblem)(type(e).__name__) from None
     if answer.status_code == RATE_LIMITED or answer.status_code >= SERVER_ERROR:
         raise _Busy(f"HTTP {answer.status_code}")
     if not answer.ok:
-        raise Refused(f"HTTP {answer.status_code}: {answer.text[:100]}")
+        raise Refused(f"HTTP {answer.status_code}: {_without(address, body, answer.text)[:100]}")
+
+
+def _without(address: str, body: dict[str, Any], text: str) -> str:
+    """What a server answered, which may quote what it was asked, without the address and the key."""
+    secrets = (address, urlsplit(address).path, str(body.get("routing_key", "")))
+    return reduce(lambda left, secret: left.replace(secret, MASK), (x for x in secrets if len(x) >= LEAST), text)
 
 
 @dataclass(frozen=True)
@@ -192,6 +211,7 @@ CHANNELS = {
     "file": _Channel("the file", "file", _to_file),
     "sns": _Channel("SNS", "sns", _to_sns),
     "webhook": _Channel("the webhook", "webhook", _to_webhook),
-    "pagerduty": _Channel("PagerDuty", "pagerduty_key", _to_pagerduty, critical_only=True, one_by_one=True),
+    PAGERDUTY: _Channel("PagerDuty", "pagerduty_key", _to_pagerduty, critical_only=True, one_by_one=True),
+    RESOLVED: _Channel("PagerDuty as resolved", "pagerduty_key", _resolve, critical_only=True, one_by_one=True),
 }
-"""By the names that gold.alerts has."""
+"""By the names that gold.alerts has. What is over is sent after what begins: an incident that came late ends too."""

@@ -1,4 +1,5 @@
-"""An alert that a channel did not take is kept as owed in gold.alerts, and sent again by a rerun or by the next night."""
+"""An alert that a channel did not take is kept as owed in gold.alerts, and sent again by a rerun or by the next night; what says
+something else is told again."""
 
 import datetime as dt
 import socket
@@ -10,6 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.alerting import TABLE, expose, raise_alerts
+from jobs.context import JobResult
+from jobs.nights import WITHDRAWAL, Attempt, record
 from lake.conf import Conf
 from lake.conf_sections import Alerting, Channels
 from lake.delta import Lake
@@ -54,6 +57,35 @@ def test_an_alert_that_a_channel_did_not_take_is_sent_again(lake: Lake, conf: Co
     # and then there is nothing more to send
     assert (told(D), slack.got, lines()) == ([], [], 1)
     assert lake.read(TABLE).select("rule", "text").collect()[0]["text"] == "3 of 90 covers in force have no score"
+
+
+def test_a_rerun_tells_again_what_is_worse_or_of_scores_in_the_place_of_withdrawn_ones(
+    lake: Lake, conf: Conf, slack: Listener
+) -> None:
+    mine = conf.model_copy(update={"alerts": conf.alerts.model_copy(update={"channels": Channels(webhook=slack.address)})})
+
+    def told(missing: int) -> int:
+        """How many messages a run sends whose night lacks so many scores."""
+        slack.got.clear()
+        raise_alerts(context(lake, mine, D, None), night(missing=missing, in_force=9000))
+        return len(slack.got)
+
+    def ran(job: str, hour: int) -> None:
+        at = dt.datetime(2026, 3, 3, hour, tzinfo=dt.UTC)
+        detail = {"reason": "wrong model", "by": "ann"} if job == WITHDRAWAL else {}
+        record(lake, Attempt(D, job, f"run{hour}", at, at), "finished", JobResult(0, "", detail))
+
+    assert (told(3), told(3)) == (1, 0)
+    # far worse under the same rule and subject
+    assert (told(9000), told(9000)) == (1, 0)
+    assert slack.got == [] and lake.read(TABLE).collect()[0]["text"] == "9,000 of 9,000 covers in force have no score"
+    ran("page", 1)
+    assert told(9000) == 0
+    # what is scored in the place of withdrawn scores may be as bad: that is news, once
+    ran(WITHDRAWAL, 2)
+    assert told(9000) == 1
+    ran("page", 3)
+    assert told(9000) == 0
 
 
 @contextmanager

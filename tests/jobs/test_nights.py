@@ -42,6 +42,21 @@ def test_a_begun_first_night_is_finished_first() -> None:
     assert nights([], {5: ("reference",)}).to_run_first(d(6)) == (d(5),)
 
 
+def test_a_night_has_stopped_by_a_job_that_failed_since_the_published_one_was_begun() -> None:
+    ended = {(d(n), "night"): dt.datetime(2026, 1, n + 1, 4) for n in (5, 6)}
+
+    def has_stopped(failed: dict[dt.date, dt.datetime], night: int = 7) -> bool:
+        return replace(nights([5, 6]), finished_at=ended, failed=failed).has_stopped(d(night))
+
+    assert not has_stopped({})
+    # an earlier attempt at it, and one at the night before, whose end may not have arrived
+    assert has_stopped({d(7): dt.datetime(2026, 1, 8, 1)}) and has_stopped({d(6): dt.datetime(2026, 1, 7, 1)})
+    # not every night again; but a rerun of an old one that failed since is told as any
+    assert not has_stopped({d(5): dt.datetime(2026, 1, 6, 1)}) and has_stopped({d(5): dt.datetime(2026, 1, 7, 9)})
+    # the first night
+    assert has_stopped({d(5): dt.datetime(2026, 1, 6, 1)}, 5) and not nights().has_stopped(d(5))
+
+
 def test_a_gap_is_refused_and_the_line_says_how_to_fill_it() -> None:
     with pytest.raises(
         NightRefused, match=r"skip 2 night\(s\) from 2026-01-06: run `telematics nightly --from 2026-01-06 --to 2026-01-08`"

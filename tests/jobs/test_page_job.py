@@ -11,6 +11,7 @@ from jobs.page import DATA, draw, run
 from lake.clock import cutoff, last_second
 from lake.conf import Conf
 from lake.delta import Lake
+from tests.jobs.context import exposing
 from tests.monitoring.test_page import night, stopped
 
 D = dt.date(2026, 3, 2)
@@ -104,6 +105,15 @@ def test_two_nights_without_drift_and_performance(book: Lake, conf: Conf) -> Non
     # the night before has learned that there is one after it
     assert f'href="../{D}/index.html"' in (nights / f"{BEFORE}" / "index.html").read_text()
     assert f"nights/{BEFORE}/index.html" in (conf.reports_path / "index.html").read_text()
+
+
+def test_metrics_are_those_of_the_last_night(book: Lake, conf: Conf, tmp_path: Path) -> None:
+    mine, file = exposing(conf, tmp_path)
+    run(context(book, mine, D, BEFORE))
+    of_the_last = file.read_text()
+    # an operator runs the night before again: it is green, and the last is red
+    assert run(context(book, mine, BEFORE, None)).detail["light"] == "green"
+    assert file.read_text() == of_the_last and "telematics_night_light 2.0" in of_the_last
 
 
 def test_the_page_of_a_stopped_night_stands_until_the_nights_own_is_drawn(tmp_path: Path) -> None:

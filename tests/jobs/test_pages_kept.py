@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobs.page import DATA, PAGE, draw, folder_of, put, read_page
+from jobs.page import DATA, PAGE, draw, folder_of, is_newest, put, read_page
+from jobs.stopped import Where, tell
+from lake.conf import Conf
+from lake.errors import LakeError
 from monitoring.night import Night
 from monitoring.stopped import Stopped
+from tests.jobs.context import exposing
 from tests.jobs.test_page_job import BEFORE, D
 from tests.monitoring.test_page import night, source, stopped
 
@@ -62,3 +66,27 @@ def test_a_page_is_the_old_one_until_it_is_the_new_one(tmp_path: Path, monkeypat
         draw(tmp_path, D)
     after = [p.read_text() for p in (folder_of(tmp_path, D) / DATA, folder_of(tmp_path, D) / PAGE, tmp_path / PAGE)]
     assert before == after
+
+
+@pytest.mark.parametrize("later", [night(date=D).model_dump_json(), stopped(date=D).model_dump_json(), "{"])
+def test_an_older_night_that_stops_leaves_the_metrics_of_the_last(conf: Conf, tmp_path: Path, later: str) -> None:
+    mine, file = exposing(conf, tmp_path)
+    tell(Where(mine, BEFORE), LakeError("no frame"), "drift")
+    assert is_newest(mine, BEFORE) and "telematics_night_light 2.0" in file.read_text()
+    file.unlink()
+    put(mine.reports_path, D, DATA, later)
+    tell(Where(mine, BEFORE), LakeError("no frame"), "drift")
+    assert not is_newest(mine, BEFORE) and not file.exists()
+
+
+def test_where_pages_do_not_come_a_night_that_stops_is_the_last(
+    conf: Conf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, file = exposing(conf, tmp_path)
+
+    def fails(*_: object) -> None:
+        raise LakeError("S3 does not answer")
+
+    monkeypatch.setattr("jobs.stopped.fetch", fails)
+    tell(Where(mine, BEFORE), LakeError("no frame"), "drift")
+    assert "telematics_night_light 2.0" in file.read_text()

@@ -24,6 +24,7 @@ from lake.conf_sections import Nightly
 from lake.delta import Lake
 from lake.errors import InputError
 from registry.actors import Actor
+from tests.jobs.context import exposing
 from tests.jobs.test_page_job import BEFORE, D, append, score
 from tests.monitoring.test_page import night
 from tests.monitoring.test_page import stopped as stopped_page
@@ -84,11 +85,6 @@ def test_the_last_good_night_is_back(scored: Lake, conf: Conf) -> None:
     ran(scored, D, 9, "9", since=dt.datetime.now(dt.UTC))
     assert champion_of_record(scored, D)["models"] == {"liability": ["m", "9", "r"]}
     assert read_nights(scored).previous_scores(after) == D
-
-
-def exposing(conf: Conf, tmp_path: Path) -> tuple[Conf, Path]:
-    path = tmp_path / "night.prom"
-    return conf.model_copy(update={"alerts": conf.alerts.model_copy(update={"prometheus_textfile": str(path)})}), path
 
 
 def test_prometheus_hears_of_it(scored: Lake, conf: Conf, tmp_path: Path) -> None:

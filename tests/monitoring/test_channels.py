@@ -49,11 +49,12 @@ def resent(one: Message, channels: Channels) -> tuple[Message, list[Complaint]]:
 
 
 class Listener:
-    """An HTTP server that keeps what it is sent and answers with the statuses it is given, then 200."""
+    """An HTTP server that keeps what it is sent and answers with the statuses it is given, then 200; its text is `quote`."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, bytes]] = []
         self.answers: list[int] = []
+        self.quote = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +62,7 @@ class Listener:
                 outer.got.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(outer.answers.pop(0) if outer.answers else 200)
                 self.end_headers()
+                self.wfile.write(outer.quote.encode())
 
             do_POST = do_PUT = _take
 
@@ -129,6 +131,19 @@ def test_pagerduty_gets_critical_ones_once_a_subject(listener: Listener) -> None
     assert (first["event_action"], first["routing_key"], first["dedup_key"]) == ("trigger", "KEY", "volume/sim_phone")
     assert (first["payload"]["severity"], first["payload"]["source"]) == ("critical", "telematics night")
     assert first["payload"]["summary"].startswith("volume: sim_phone brought 0")
+
+
+def test_pagerduty_resolves_what_is_over_after_what_came_late(tmp_path: Path, listener: Listener) -> None:
+    channels = Channels(file=str(tmp_path / "a"), webhook=listener.address, pagerduty_key="KEY", pagerduty=listener.address)
+    ended = message(alert(state="over", owed=("pagerduty_resolve",)))
+    late = replace(ended, date=D - dt.timedelta(days=1), alerts=(alert(owed=("pagerduty",)),))
+    assert send([late, ended], channels)[1] == [] and not (tmp_path / "a").exists()
+    assert [x["event_action"] for x in listener.bodies] == ["trigger", "resolve"]
+    assert listener.bodies[1] == {"routing_key": "KEY", "event_action": "resolve", "dedup_key": "volume/sim_phone"}
+    listener.answers = [503] * 3
+    left, complaints = resent(ended, channels)
+    assert complaints == [Complaint(5, "1 alert(s) did not reach PagerDuty as resolved: _Busy: HTTP 503")]
+    assert left.alerts[0].owed == ("pagerduty_resolve",)
 
 
 def test_a_file_gets_a_line_an_alert(tmp_path: Path) -> None:
