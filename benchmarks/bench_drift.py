@@ -33,7 +33,7 @@ BINS = Bins(tuple(norm.ppf(np.arange(1, CELLS) / CELLS)), 0.0)
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 EVEN = np.full(CELLS, 1 / CELLS)
-MOSTLY_ZERO = np.array([0.0005, 0.88, 0.07, 0.0495])
+MOSTLY_ZERO = np.array([0.0005, 0.88, 0.04, 0.04, 0.0395])
 """A value that most have, cells for what is above it, and hardly anything below."""
 
 

@@ -33,17 +33,16 @@ RESENT_DAYS = 7
 """How long a channel is tried again; it may be gone for good, and the pages have it all."""
 
 
-def raise_alerts(
-    ctx: JobContext, night: Night, *, is_last: bool = True, had_stopped: bool = False
-) -> tuple[Night, list[Complaint]]:
-    """The night with its alerts, and what a channel did not take. PagerDuty's incidents are resolved where it is the last night;
-    `had_stopped`: its page is still that of an attempt that stopped.
+def raise_alerts(ctx: JobContext, night: Night, *, had_stopped: bool = False) -> tuple[Night, list[Complaint]]:
+    """The night with its alerts, and what a channel did not take. PagerDuty's incidents are resolved where no later night is
+    published; `had_stopped`: its page is still that of an attempt that stopped.
 
     A channel is sent what it has not taken yet of this night, and of the RESENT_DAYS before it. The table is written after
     the sending: a kill between the two sends again, never not at all. Raises ConfigError where alerts.yaml is not right.
     """
     rules, kept, known = load_rules(ctx.conf.alerts_path), _kept(ctx), read_nights(ctx.lake)
     found = owing(_decided(ctx, night, rules, kept, known), _told(ctx, kept, known), ctx.conf.alerts.channels)
+    is_last = max(known.published, default=ctx.date) <= ctx.date
     stops = _stops(rules) if had_stopped or known.has_stopped(ctx.date) else []
     nights = _not_taken(ctx, kept, incidents(found) if is_last else None)
     nights[ctx.date] = _with_ends(ctx, found, kept, stops) if is_last else found
@@ -117,7 +116,9 @@ def _told(ctx: JobContext, kept: list[Kept], known: Nights) -> list[Alert]:
 
 
 def _with_ends(ctx: JobContext, found: list[Alert], kept: list[Kept], stops: list[Alert]) -> list[Alert]:
-    return ending(found, [*over(found, kept, ctx.date, ctx.previous), *stops], ctx.conf.alerts.channels)
+    since = ctx.date - dt.timedelta(days=RESENT_DAYS)
+    lately = [k for k in kept if k.date >= since or k.date == ctx.previous]
+    return ending(found, [*over(found, lately, ctx.date, ctx.previous), *stops], ctx.conf.alerts.channels)
 
 
 def _not_taken(ctx: JobContext, kept: list[Kept], burning: set[str] | None) -> dict[dt.date, list[Alert]]:

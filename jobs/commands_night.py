@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from jobs.catalog import CATALOG, Job, job
 from jobs.expiring import vacuum_one
 from jobs.nightly import NightlyOptions, context_for, run_job, run_night
-from jobs.nights import Recorder, read_nights
+from jobs.nights import SCORE, Recorder, read_nights
 from jobs.state import DateOption, FormatOption, MaybeDate, State, check_order, day, state, terminal
 from jobs.stopped import Where, tell
 from lake.delta import Lake
@@ -110,6 +110,8 @@ def run_one(here: State, job: Job, date: dt.date) -> None:
     nights = read_nights(here.lake)
     nights.check_log(here.lake)
     nights.check_order(date)
+    if job.name == SCORE:
+        nights.check_rescored(date)
     with terminal.status(f"{job.name} {date}"), Recorder(here.lake) as recorder:
         context = context_for(here.lake, here.conf, date, nights, here.run_id)
         result, seconds = here.lake.kept(lambda: run_job(job, context, recorder))

@@ -15,7 +15,7 @@ from jobs.causes import cause, foreseen
 from jobs.context import JobContext, JobResult, cores
 from jobs.ingest import INPUTS, LOADED
 from jobs.limits import limited
-from jobs.nights import PUBLICATION, SCORE, Attempt, Nights, Recorder, read_nights
+from jobs.nights import PUBLICATION, Attempt, Nights, Recorder, read_nights
 from jobs.stopped import Where
 from lake.conf import Conf
 from lake.delta import Lake
@@ -46,6 +46,7 @@ class NightlyOptions:
     def check(self, nights: Nights, date: dt.date) -> None:
         """Raise NightRefused where a job before --from-job has not finished for the date on what is loaded, and where scores
         that were withdrawn would come back between those that were compared without them."""
+        nights.check_rescored(date)
         before = NAMES[: NAMES.index(self.from_job)] if self.from_job in NAMES else ()
         missing = [name for name in before if name not in nights.finished.get(date, frozenset())]
         if missing:
@@ -54,10 +55,6 @@ class NightlyOptions:
             since = "since more was loaded or scores were withdrawn"
             why = f"{', '.join(missing)} did not finish for night {date}, or not {since}"
             raise NightRefused(f"--from-job {self.from_job}: {why}: {mend}")
-        later = nights.priced_without(date) if SCORE in self.jobs(nights, date) else None
-        if later is not None:
-            mend = f"`telematics scores withdraw --date {later} --reason ...` first, and score both again"
-            raise NightRefused(f"the scores of {date} were withdrawn and those of {later} were compared without them: {mend}")
 
 
 def resumable(lake: Lake, nights: Nights, date: dt.date) -> Nights:

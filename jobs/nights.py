@@ -40,6 +40,8 @@ class Nights:
     """Dates whose scores were withdrawn and not made again."""
     failed: dict[dt.date, dt.datetime] = field(default_factory=dict)
     """When an attempt at a job of the date failed last."""
+    with_scores: frozenset[dt.date] = frozenset()
+    """Dates whose scores stand, whether the night is published or not."""
 
     def previous(self, date: dt.date) -> dt.date | None:
         """The last published night before `date`."""
@@ -65,9 +67,14 @@ class Nights:
         return None if detail is None else f"{detail['reason']} ({detail['by']})"
 
     def priced_without(self, date: dt.date) -> dt.date | None:
-        """The newest night that was scored after the date's scores were withdrawn, and so compared with older ones."""
-        later = (d for d, done in self.finished.items() if d > date and SCORE in done and d not in self.withdrawn)
-        return max(later, default=None) if date in self.withdrawn else None
+        """The newest night whose scores were compared without the date's, which were withdrawn; None where there is none."""
+        return max((d for d in self.with_scores if d > date), default=None) if date in self.withdrawn else None
+
+    def check_rescored(self, date: dt.date) -> None:
+        """Raise NightRefused where withdrawn scores would come back between those that were compared without them."""
+        if (later := self.priced_without(date)) is not None:
+            mend = f"`telematics scores withdraw --date {later} --reason ...` first, and score both again"
+            raise NightRefused(f"the scores of {date} were withdrawn and those of {later} were compared without them: {mend}")
 
     def has_stopped(self, date: dt.date) -> bool:
         """Whether a job failed in the night, in the published one before it, or in another since that was published."""
@@ -126,14 +133,18 @@ def read_nights(lake: Lake) -> Nights:
     details = {k: json.loads(r["detail"] or "{}") for k, r in newest.items() if r["status"] == "finished"}
     ended = {k: r["finished_at"] for k, r in newest.items() if r["status"] == "finished"}
     failed = {r["night_date"]: r["started_at"] for r in sorted(rows, key=lambda r: r["started_at"]) if r["status"] == "failed"}
-    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows), failed)
+    return Nights(tuple(sorted(published)), finished, details, ended, withdrawn(rows), failed, _dates_after(rows, SCORE))
 
 
 def withdrawn(rows: Iterable[Any]) -> frozenset[dt.date]:
     """Dates whose last finished row among `score` and the withdrawals is a withdrawal."""
+    return _dates_after(rows, WITHDRAWAL)
+
+
+def _dates_after(rows: Iterable[Any], last_job: str) -> frozenset[dt.date]:
     about = (r for r in rows if r["status"] == "finished" and r["job"] in (SCORE, WITHDRAWAL))
     last = {r["night_date"]: r["job"] for r in sorted(about, key=lambda r: r["started_at"])}
-    return frozenset(date for date, job in last.items() if job == WITHDRAWAL)
+    return frozenset(date for date, job in last.items() if job == last_job)
 
 
 def standing(date: dt.date, newest: dict[tuple[dt.date, str], Any]) -> frozenset[str]:

@@ -32,9 +32,9 @@ def run(ctx: JobContext) -> JobResult:
     fetch_pages(ctx.conf, ctx.date)
     if isinstance(ctx.gate, QualityGate):
         ctx.gate.build_docs()
-    is_last, had_stopped = is_newest(ctx.conf, ctx.date), _has_stopped(reports, ctx.date)
-    night, complaints = raise_alerts(ctx, collect(ctx, reports), is_last=is_last, had_stopped=had_stopped)
+    night, complaints = raise_alerts(ctx, collect(ctx, reports), had_stopped=_has_stopped(reports, ctx.date))
     put(reports, ctx.date, DATA, night.model_dump_json(indent=1))
+    keep_findings(ctx.conf, ctx.date)
     complaints += publish(ctx.conf, ctx.date)
     found = verdict(night)
     detail = {"light": found.light, "page": str(folder_of(reports, ctx.date) / PAGE)}
@@ -96,18 +96,22 @@ def put(reports: Path, date: dt.date, name: str, text: str) -> None:
 
 def fetch_pages(conf: Conf, date: dt.date) -> None:
     """The data of all nights as they are kept, for the list: a driver that is made anew has none, and on another machine a
-    night may have been withdrawn since. Of this night also what the driver before had of it, where this one has nothing."""
+    night may have been withdrawn since. Of this night also what another driver found of it."""
     fetch(conf.kept("_reports"), conf.reports_path, DATA)
     for folder in _folders(date):
-        fetch(conf.kept(f"_reports/{folder}"), conf.reports_path / folder, over=False)
+        fetch(conf.kept(f"_reports/{folder}"), conf.reports_path / folder)
+
+
+def keep_findings(conf: Conf, date: dt.date) -> None:
+    """The drift report of the night, the results of its gates and their documentation."""
+    for folder in _folders(date):
+        keep(conf.reports_path / folder, conf.kept(f"_reports/{folder}"))
 
 
 def publish(conf: Conf, date: dt.date) -> list[Complaint]:
-    """Draw the night's page and keep what is of the night and what was drawn: of other nights what is kept may be newer than
-    what is here. Returns what other nights are left out."""
+    """Draw the night's page and keep what was drawn: what is kept besides may be newer than what is here. Returns what other
+    nights are left out."""
     drawn, complaints = draw(conf.reports_path, date)
-    for folder in _folders(date):
-        keep(conf.reports_path / folder, conf.kept(f"_reports/{folder}"))
     keep(conf.reports_path, conf.kept("_reports"), drawn)
     return complaints
 
@@ -117,8 +121,8 @@ def _folders(date: dt.date) -> tuple[str, str]:
 
 
 def draw(reports: Path, date: dt.date) -> tuple[list[str], list[Complaint]]:
-    """Draw the night's page, those beside it (whose links change) and the list. Returns which files, and what other nights are
-    left out."""
+    """Draw the night's page, those beside it (whose links change) and the list. Returns which files that and the night's data
+    are, and what other nights are left out."""
     nights, complaints = read_pages(reports)
     dates = sorted(nights)
     place = dates.index(date)
@@ -128,7 +132,7 @@ def draw(reports: Path, date: dt.date) -> tuple[list[str], list[Complaint]]:
         after = dates[i + 1] if i + 1 < len(dates) else None
         put(reports, dates[i], PAGE, render_night(nights[dates[i]], before, after))
     Stored(str(reports)).write(PAGE, render_index(list(nights.values())).encode())
-    return [PAGE, *(f"nights/{dates[i]}/{PAGE}" for i in drawn)], complaints
+    return [PAGE, f"nights/{date}/{DATA}", *(f"nights/{dates[i]}/{PAGE}" for i in drawn)], complaints
 
 
 def read_pages(reports: Path) -> tuple[dict[dt.date, Drawn], list[Complaint]]:

@@ -16,7 +16,19 @@ from jobs.causes import cause, foreseen
 from jobs.context import Gate
 from jobs.nights import SCORE, Nights, read_nights
 from jobs.nights_history import deadline, usual_minutes
-from jobs.page import DATA, Drawn, fetch_pages, folder_of, has_drift_report, has_site, is_newest, publish, put, read_page
+from jobs.page import (
+    DATA,
+    Drawn,
+    fetch_pages,
+    folder_of,
+    has_drift_report,
+    has_site,
+    is_newest,
+    keep_findings,
+    publish,
+    put,
+    read_page,
+)
 from lake.conf import Conf
 from lake.delta import Lake
 from lake.errors import GateFailed, LakeError, LeaseHeld, LeaseLost, LeaseOver, NightRefused, NightsMissing
@@ -174,6 +186,7 @@ def _write(where: Where, night: Stopped, *, is_gates: bool) -> None:
     if is_gates and isinstance(where.gate, QualityGate):
         where.gate.build_docs()
     put(reports, where.date, DATA, _looked_up(where, night).model_dump_json(indent=1))
+    keep_findings(where.conf, where.date)
     for complaint in publish(where.conf, where.date):
         note("a page is left out", date=where.date, cause=complaint.what)
 

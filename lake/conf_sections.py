@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from lake.conf_emr import Prices
 from lake.conf_section import Section
@@ -93,6 +93,8 @@ def _web_address(address: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Unset = BeforeValidator(lambda given: None if given == "" else given)
+"""An empty variable of the environment is one that is not set."""
 
 
 class Channels(Section):
@@ -100,8 +102,8 @@ class Channels(Section):
 
     file: Annotated[str | None, Field(description="JSON lines are appended to it")] = None
     sns: Annotated[str | None, Field(pattern=r"^arn:aws[a-z-]*:sns:", description="ARN of a topic")] = None
-    webhook: Annotated[WebAddress | None, Field(description="address that takes Slack's messages")] = None
-    pagerduty_key: Annotated[str | None, Field(description="routing key of PagerDuty's events v2; for critical alerts")] = None
+    webhook: Annotated[WebAddress | None, Unset, Field(description="address that takes Slack's messages")] = None
+    pagerduty_key: Annotated[str | None, Unset, Field(description="routing key of PagerDuty's events v2: critical alerts")] = None
     pagerduty: Annotated[WebAddress, Field(description="address of the events")] = PAGERDUTY_EVENTS
 
 

@@ -77,18 +77,25 @@ def keep(folder: Path, place: str | None, names: Iterable[str] | None = None) ->
                 client().upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind})
 
 
-def fetch(place: str | None, folder: Path, ending: str = "", *, over: bool = True) -> None:
-    """Copy the objects below a place whose names end so into a folder; what keep does, back. A file that differs is replaced,
-    or left where not `over`."""
+def fetch(place: str | None, folder: Path, ending: str = "") -> None:
+    """Copy the objects below a place whose names end so into a folder; what keep does, back. Of an object and a file that differ
+    the newer one stays."""
     if place is None:
         return
     bucket, prefix = bucket_and_key(place)
     with explained(place):
         for found in (x for x in _objects(bucket, f"{prefix}/") if x["Key"].endswith(ending)):
             target = below(folder, found["Key"].removeprefix(f"{prefix}/"))
-            if target is not None and not (_is_same(target, found["ETag"]) if over else target.exists()):
+            if target is not None and _is_newer(found, target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 client().download_file(bucket, found["Key"], str(target))
+
+
+def _is_newer(found: dict[str, Any], path: Path) -> bool:
+    """An object's time may be told in whole seconds."""
+    if path.is_file() and found["LastModified"].timestamp() < int(path.stat().st_mtime):
+        return False
+    return not _is_same(path, found["ETag"])
 
 
 def _is_same(path: Path, etag: str | None) -> bool:

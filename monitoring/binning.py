@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 BINS = 10
 """Of a reference without repeated values: its deciles."""
+LEAST_OF_REST = 3
+"""Bins of what is no repeated value, however little it is: else it could move as a whole and nothing would be seen."""
 PARTIALS = "side string, column string, rows bigint, missing bigint, total double, squares double, histogram array<bigint>"
 """Schema of what `partial_summaries` gives."""
 
@@ -91,7 +93,7 @@ def bins_of(reference: Floats) -> Bins:
     distinct, counts = np.unique(values, return_counts=True)
     repeated = distinct[counts >= len(values) / BINS]
     rest = values[~np.isin(values, repeated)]
-    parts = max(round(BINS * len(rest) / len(values)), 1)
+    parts = max(round(BINS * len(rest) / len(values)), LEAST_OF_REST)
     cuts = np.quantile(rest, np.arange(1, parts) / parts) if len(rest) else rest
     if (values == np.floor(values)).all():
         edges = np.r_[np.floor(cuts) + 0.5, repeated - 0.5, repeated + 0.5]

@@ -141,10 +141,10 @@ def test_scores_stand_unless_withdrawn() -> None:
     assert replace(record, withdrawn=frozenset([d(5), d(6)])).last_scores is None
 
 
-@pytest.mark.parametrize("from_job", [None, "score", "days"])
+@pytest.mark.parametrize("from_job", [None, "score", "days", "page"])
 def test_withdrawn_scores_do_not_come_back_below_those_that_were_compared_without_them(from_job: str | None) -> None:
     again = NightlyOptions(rerun=True, from_job=from_job)
-    between = replace(nights([5, 6, 7, 8]), withdrawn=frozenset([d(6), d(8)]))
+    between = replace(nights([5, 6, 7, 8]), withdrawn=frozenset([d(6), d(8)]), with_scores=frozenset([d(5), d(7)]))
     with pytest.raises(
         NightRefused,
         match=r"scores of 2026-01-06 were withdrawn and those of 2026-01-07 were .*: `telematics scores withdraw --date",
@@ -153,7 +153,7 @@ def test_withdrawn_scores_do_not_come_back_below_those_that_were_compared_withou
     # the newest may, and so may one beneath which all were withdrawn; a night that stands is only run again
     again.check(between, d(8))
     again.check(between, d(7))
-    again.check(replace(between, withdrawn=frozenset([d(6), d(7), d(8)])), d(6))
+    again.check(replace(between, withdrawn=frozenset([d(6), d(7), d(8)]), with_scores=frozenset([d(5)])), d(6))
 
 
 def test_a_published_night_without_its_scores_begins_again_at_them() -> None:

@@ -128,6 +128,21 @@ def test_the_night_says_that_it_was_withdrawn_and_what_scores_it_again(scored: L
     ), said.err  # fmt: skip
 
 
+def test_a_night_stays_withdrawn_once_a_later_one_was_compared_without_it(scored: Lake, conf: Conf, tmp_path: Path) -> None:
+    withdraw(scored, conf, D, "wrong model", ANN)
+    later = D + dt.timedelta(days=1)
+    ran(scored, later, 9, "8", since=dt.datetime.now(dt.UTC))
+    # a rerun that stopped before its scores leaves those of before
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=10)
+    record(scored, Attempt(later, "ingest", "r", at, at), "failed", JobResult(0, "no"))
+    place = write_conf(tmp_path / "conf.yml", tmp_path)
+    for words in (("score",), ("nightly", "--rerun"), ("nightly", "--rerun", "--from-job", "page")):
+        said = command(place, words[0], "--date", f"{D}", *words[1:])
+        assert (said.code, f"`telematics scores withdraw --date {later} --reason ...` first" in said.err) == (8, True), said.err
+    said = command(place, "nightly", "--date", f"{D}")
+    assert said.out.strip().endswith(f"wrong model (ann); those of {later} were compared without them"), said.err
+
+
 def test_a_night_that_stopped_after_its_scores_makes_them_again(lake: Lake, conf: Conf) -> None:
     append(lake, "gold.policy_scores", *(score(n, d, 100.0 + n) for d in (BEFORE, D) for n in (1, 2)))
     ran(lake, BEFORE, 1, "7")

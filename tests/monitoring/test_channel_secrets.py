@@ -40,6 +40,13 @@ def test_the_address_of_a_webhook(address: str) -> None:
     assert Channels(webhook=address).webhook == address
 
 
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEBHOOK", "PAGERDUTY_KEY"):
+        monkeypatch.setenv(f"TELEMATICS_ALERTS__CHANNELS__{name}", "")
+    channels = load_conf("local").alerts.channels
+    assert (channels.webhook, channels.pagerduty_key) == (None, None)
+
+
 def test_a_gateway_has_no_name_and_password_and_what_was_given_is_not_quoted() -> None:
     for address in (f"u:{SECRET}@gateway:9091", f"http://u:{SECRET}@gateway:9091"):
         with pytest.raises(ValidationError, match="prometheus_push") as refused:

@@ -75,6 +75,8 @@ BEYOND = np.random.default_rng(5).permutation(np.linspace(1, 2, 20_000))
         (mostly(0.0, 0.6, BEYOND), mostly(0.5, 0.6, BEYOND)),
         (mostly(3.0, 0.92, BEYOND), mostly(2.5, 0.92, BEYOND)),
         (np.zeros(20_000), np.full(20_000, 5.0)),
+        (mostly(0.0, 0.86, BEYOND), mostly(0.0, 0.86, BEYOND + 2)),  # as many, and all of them further
+        (mostly(0.0, 0.97, BEYOND), mostly(0.0, 0.97, BEYOND + 2)),
         (np.full(20_000, 0.7), np.full(20_000, 0.2)),
     ],
 )

@@ -1,13 +1,15 @@
 """Pages of a lake on S3, drawn by one machine after another: what is kept there is what people read."""
 
 import datetime as dt
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from expectations.checks import Check
 from expectations.results import CheckResult, read_results, write_results
-from jobs.page import DATA, PAGE, fetch_pages, folder_of, has_drift_report, publish, put, read_page
+from jobs.page import DATA, PAGE, fetch_pages, folder_of, has_drift_report, keep_findings, publish, put, read_page
 from lake.conf import Conf
 from lake.stored import Stored
 from monitoring.night import Night
@@ -26,6 +28,7 @@ def machines(conf: Conf, bucket: str, tmp_path: Path) -> tuple[Conf, Conf]:
 def publishes(machine: Conf, page: Night) -> None:
     fetch_pages(machine, page.date)
     put(machine.reports_path, page.date, DATA, page.model_dump_json())
+    keep_findings(machine, page.date)
     assert publish(machine, page.date) == []
 
 
@@ -61,6 +64,19 @@ def test_a_night_that_is_resumed_on_another_driver_has_what_the_first_found(mach
     publishes(first, night(date=FIRST))
     # what the second has of its own is newer
     write_results(docs[1], "gold.policy_scores", [better])
+    soon = time.time() + 2
+    os.utime(docs[1] / "results" / "gold.policy_scores.json", (soon, soon))
     fetch_pages(second, FIRST)
     assert dict(read_results(docs[1])) == {"gold.policy_features": [failed], "gold.policy_scores": [better]}
     assert has_drift_report(second.reports_path, FIRST)
+
+
+def test_what_a_machine_found_long_ago_is_not_put_over_what_another_found_since(machines: tuple[Conf, Conf]) -> None:
+    old, new = machines
+    for machine, text in ((old, "old"), (new, "new")):
+        put(machine.reports_path, FIRST, "drift.html", text)
+    an_hour_ago = time.time() - 3600
+    os.utime(folder_of(old.reports_path, FIRST) / "drift.html", (an_hour_ago, an_hour_ago))
+    publishes(new, night(date=FIRST))
+    publishes(old, night(date=FIRST))
+    assert read(old, f"nights/{FIRST}/drift.html") == "new"
