@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs import loading, loading_judge
 from jobs.context import JobResult
 from jobs.ingest import INPUTS, LOADED
 from jobs.nightly import resumable
@@ -34,9 +33,9 @@ def ids(lake: Lake) -> list[tuple[str, int]]:
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, before: str, *load: Any) -> None:
-    """A load that ends before a step."""
+    """A load that ends before a step, by its dotted name."""
     with monkeypatch.context() as patch:
-        patch.setattr(loading_judge if hasattr(loading_judge, before) else loading, before, killed)
+        patch.setattr(before, killed)
         with pytest.raises(KeyboardInterrupt):
             run(*load)
 
@@ -46,7 +45,7 @@ def test_points_that_another_load_brought_in_meanwhile_are_duplicates(
 ) -> None:
     phone, points = source(PHONE), [point(n) for n in range(5)]
     first, second = write(hour(tmp_path, "a.jsonl.gz"), points), write(hour(tmp_path, "b.jsonl.gz"), [*points, point(9)])
-    interrupted(monkeypatch, "write_target", lake, conf, phone, first)
+    interrupted(monkeypatch, "jobs.loading_judge.write_target", lake, conf, phone, first)
     assert sums(run(lake, conf, phone, second)) == (6, 6, 0, 0)
     assert sums(run(lake, conf, phone, first)) == (5, 0, 5, 0)
     assert len(ids(lake)) == 6 and {n for _, n in ids(lake)} == {1}
@@ -56,7 +55,7 @@ def test_a_load_killed_before_its_ledger_is_not_written_beside_itself_by_a_mende
     lake: Lake, conf: Conf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (write(hour(tmp_path, f"{x}.jsonl.gz"), [point(n) for n in range(s, s + 5)]) for x, s in (("a", 0), ("b", 5)))
-    interrupted(monkeypatch, "write_ledger", lake, conf, source(PHONE), first)
+    interrupted(monkeypatch, "jobs.loading.write_ledger", lake, conf, source(PHONE), first)
     assert lake.read("bronze.points").count() == 5
     columns = {**source(PHONE).model_dump(exclude_none=True)["columns"], "speed_mps": {"column": "speed", "unit": "mph"}}
     mended = source(PHONE, columns=columns)
@@ -122,5 +121,6 @@ def test_a_night_begins_anew_after_a_load_by_hand_that_was_killed_before_its_led
     record(lake, Attempt(night, "ingest", "r", now, now), "finished", JobResult(1, "done", detail))
     nights = read_nights(lake)
     assert resumable(lake, nights, night).finished[night] == {"reference", "ingest"}
-    interrupted(monkeypatch, "write_ledger", lake, conf, source(PHONE), write(hour(tmp_path, "late.jsonl.gz"), [point(1)]))
+    late = write(hour(tmp_path, "late.jsonl.gz"), [point(1)])
+    interrupted(monkeypatch, "jobs.loading.write_ledger", lake, conf, source(PHONE), late)
     assert resumable(lake, nights, night).finished[night] == frozenset()
